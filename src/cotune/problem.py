@@ -1,0 +1,146 @@
+"""The problem: which mixtures may be tried, and what counts."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cotune.mixture import Mixture
+from cotune.task import Task
+from cotune.trial import Trial
+
+
+@dataclass(frozen=True, init=False)
+class Problem:
+    """The pool of tasks, the weighted targets, what must be in, and the levels of parts that may be tried.
+
+    The objective is the weighted mean of the targets' scores. With `levels=1` (the default) the possible mixtures are
+    the combinations that hold every required task; with `levels=k` each task has 0 to k parts.
+
+    >>> Problem([Task("a"), Task("b"), Task("c")], targets=["a"]).count()
+    4
+    """
+
+    tasks: tuple[Task, ...]
+    weights: Mapping[str, float]
+    required: tuple[str, ...]
+    levels: int
+
+    def __init__(
+        self,
+        tasks: Iterable[Task],
+        targets: Sequence[str] | Mapping[str, float],
+        *,
+        required: Sequence[str] | None = None,
+        levels: int = 1,
+    ) -> None:
+        """Makes a problem; `required` defaults to the targets.
+
+        Raises:
+            ValueError: duplicate or unknown task names, no target, weights that are not positive, levels < 1.
+        """
+        pool = tuple(tasks)
+        names = [task.name for task in pool]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"Dataset names are unique in a pool; repeated: {repeated}. Rename one of each.")
+        raw = dict(targets) if isinstance(targets, Mapping) else dict.fromkeys(targets, 1.0)
+        if not raw:
+            raise ValueError(f"A problem has at least one target; name one or more of {names}.")
+        must = tuple(sorted(raw)) if required is None else tuple(sorted(set(required)))
+        check_names([*raw, *must], names)
+        if any(not weight > 0 or weight == float("inf") for weight in raw.values()):
+            raise ValueError(f"Target weights are positive numbers; got {raw}.")
+        if levels < 1:
+            raise ValueError(f"Levels of parts are >= 1; got {levels}.")
+        total = sum(raw.values())
+        object.__setattr__(self, "tasks", pool)
+        object.__setattr__(self, "weights", {name: weight / total for name, weight in raw.items()})
+        object.__setattr__(self, "required", must)
+        object.__setattr__(self, "levels", levels)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Task names in the order of the pool; the columns of `encode`."""
+        return tuple(task.name for task in self.tasks)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Names of the targets."""
+        return tuple(self.weights)
+
+    @property
+    def free(self) -> tuple[str, ...]:
+        """Names of the tasks that may be left out."""
+        return tuple(name for name in self.names if name not in self.required)
+
+    @property
+    def target_only(self) -> Mixture:
+        """The anchor that trains on what must be in and nothing else (the targets, if nothing must)."""
+        return Mixture.of(self.required or self.targets)
+
+    @property
+    def everything(self) -> Mixture:
+        """The anchor that trains on all tasks in equal parts."""
+        return Mixture.of(self.names)
+
+    def count(self) -> int:
+        """Gives how many different mixtures are possible."""
+        if self.levels == 1:
+            combinations: int = 2 ** len(self.free)
+            return combinations if self.required else combinations - 1
+        return sum(1 for _ in self.mixtures())
+
+    def mixtures(self) -> Iterator[Mixture]:
+        """Yields every possible mixture once; exponential in the number of tasks."""
+        seen: set[Mixture] = set()
+        ranges = [range(1 if name in self.required else 0, self.levels + 1) for name in self.names]
+        for counts in product(*ranges):
+            mixture = Mixture.of(dict(zip(self.names, counts, strict=True)))
+            if len(mixture) and mixture not in seen:
+                seen.add(mixture)
+                yield mixture
+
+    def is_possible(self, mixture: Mixture) -> bool:
+        """Tells whether a search may propose `mixture`."""
+        known = set(mixture.names) <= set(self.names)
+        fits = all(count <= self.levels for _, count in mixture.parts)
+        return bool(len(mixture)) and known and fits and all(name in mixture for name in self.required)
+
+    def encode(self, mixtures: Iterable[Mixture]) -> NDArray[np.float64]:
+        """Gives the parts of each mixture as an array [mixture, task]."""
+        lookup = [mixture.to_json() for mixture in mixtures]
+        parts = [[known.get(name, 0) for name in self.names] for known in lookup]
+        return np.array(parts, dtype=float).reshape(-1, len(self.names))
+
+    def value(self, trial: Trial) -> float:
+        """Gives the objective of a finished trial: the weighted mean of its targets' scores.
+
+        Raises:
+            ValueError: the trial failed or lacks a target's score.
+        """
+        total = 0.0
+        for name, weight in self.weights.items():
+            score = trial.results[name].score if name in trial.results else None
+            if score is None:
+                why = trial.error or "not measured"
+                raise ValueError(f"The trial of {trial.request.mixture} has no score for target {name!r} ({why}).")
+            total += weight * score
+        return total
+
+
+def check_names(names: Iterable[str], known: Sequence[str]) -> None:
+    """Checks that every name is known.
+
+    Raises:
+        ValueError: names the unknown ones, the pool, and the nearest known name.
+    """
+    unknown = sorted({name for name in names if name not in known})
+    if not unknown:
+        return
+    near = get_close_matches(unknown[0], known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"Unknown datasets {unknown}; the pool has {list(known)}.{hint}")

@@ -1,0 +1,153 @@
+"""Requests, what they cost and scored, and the record of both: the words that search and training share."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias, runtime_checkable
+
+from cotune.mixture import Mixture
+from cotune.tally import Tally
+
+
+@dataclass(frozen=True, order=True)
+class Request:
+    """One fine-tuning to run: what to train on, from which seed, with which fraction of the budget."""
+
+    mixture: Mixture
+    seed: int = 0
+    fidelity: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ValueError(f"A seed is >= 0; got {self.seed}.")
+        if not 0 < self.fidelity <= 1:
+            raise ValueError(f"Fidelity is a fraction of the budget in (0, 1]; got {self.fidelity}.")
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A request together with why it was asked for and what was expected of it.
+
+    `mean` and `sd` predict the objective, `improvement` is the expected improvement over the best so far; all are
+    None where nothing predicts.
+    """
+
+    request: Request
+    reason: str
+    mean: float | None = None
+    sd: float | None = None
+    improvement: float | None = None
+
+
+@dataclass(frozen=True)
+class ExampleResults:
+    """Per-example results on one split, in the order of `ids`; any field but `ids` may be empty if not measured."""
+
+    ids: tuple[str, ...] = ()
+    tallies: tuple[tuple[Tally, ...], ...] = ()
+    losses: tuple[float, ...] = ()
+    answer_tokens: tuple[int, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """How one trained model does on one task: `score` in [0, 1] higher is better, `loss` in nats per answer token.
+
+    `metrics` holds further scores by name; `malformed` counts outputs that could not be parsed (each scores zero).
+    """
+
+    score: float | None = None
+    loss: float | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    malformed: int = 0
+    examples: ExampleResults = ExampleResults()
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What was trained of one task: tokens without padding, examples with repeats, passes over its rows."""
+
+    tokens: int = 0
+    examples: int = 0
+    epochs: float = 0.0
+    truncated: int = 0
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The outcome of one request: results per task and the cost, or the error that ended it."""
+
+    request: Request
+    results: Mapping[str, TaskResult] = field(default_factory=dict)
+    exposure: Mapping[str, Exposure] = field(default_factory=dict)
+    seconds: float = 0.0
+    device: str = ""
+    train_loss: tuple[float, ...] = ()
+    error: str | None = None
+
+    @property
+    def tokens(self) -> int:
+        """Training tokens of all tasks."""
+        return sum(exposure.tokens for exposure in self.exposure.values())
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it ended with scores; a failed trial did not."""
+        return self.error is None
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line of a journal: the numbered proposal and, once it ended, its trial."""
+
+    number: int
+    proposal: Proposal
+    trial: Trial | None = None
+    attempts: int = 0
+
+    @property
+    def request(self) -> Request:
+        """The request that was proposed."""
+        return self.proposal.request
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far one step of the work on a request has come, for progress bars."""
+
+    request: Request | None
+    stage: str
+    done: int
+    total: int
+
+
+@runtime_checkable
+class Comparable(Protocol):
+    """An evaluation that knows what makes its scores comparable; a journal refuses to mix different settings."""
+
+    def settings(self) -> Mapping[str, object]:
+        """Gives a JSON object of everything but the mixture and the seed that changes a score."""
+        ...
+
+
+Evaluate: TypeAlias = Callable[[Sequence[Request]], Iterable[Trial]]
+"""Runs a batch of requests and yields their trials in any order, as they finish."""
+
+
+def each(function: Callable[[Request], Trial | Mapping[str, float]]) -> Evaluate:
+    """Lifts a function of one request to an `Evaluate`; it returns a trial, or a mapping from task name to score.
+
+    >>> evaluate = each(lambda request: {"a": 0.5})
+    >>> [trial.results["a"].score for trial in evaluate([Request(Mixture.of(["a"]))])]
+    [0.5]
+    """
+
+    def evaluate(requests: Sequence[Request]) -> Iterable[Trial]:
+        for request in requests:
+            outcome = function(request)
+            if isinstance(outcome, Trial):
+                yield outcome
+            else:
+                yield Trial(request, {name: TaskResult(score) for name, score in outcome.items()})
+
+    return evaluate
