@@ -1,0 +1,220 @@
+"""Settings of a fine-tuning: budget, size policy, adapter, training and scoring, checked when they are made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Loss = Literal["cross_entropy", "label_smoothing", "focal"]
+LOSSES: tuple[Loss, ...] = ("cross_entropy", "label_smoothing", "focal")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much every trial trains: tokens, examples or steps; or epochs, when more data may mean more training.
+
+    >>> Budget(tokens=50_000).kind
+    'tokens'
+    """
+
+    tokens: int | None = None
+    examples: int | None = None
+    steps: int | None = None
+    epochs: float | None = None
+
+    def __post_init__(self) -> None:
+        given = {name: amount for name, amount in self._amounts.items() if amount is not None}
+        if len(given) != 1:
+            raise ValueError(
+                f"A budget is exactly one of tokens, examples, steps, epochs; got {given or 'none'}. Keep one of them."
+            )
+        _check_positive("budget", given)
+
+    @property
+    def _amounts(self) -> dict[str, float | None]:
+        return {"tokens": self.tokens, "examples": self.examples, "steps": self.steps, "epochs": self.epochs}
+
+    @property
+    def kind(self) -> Literal["tokens", "examples", "steps", "epochs"]:
+        """Which of the four it counts."""
+        if self.tokens is not None:
+            return "tokens"
+        if self.examples is not None:
+            return "examples"
+        return "steps" if self.steps is not None else "epochs"
+
+    @property
+    def amount(self) -> float:
+        """How many tokens, examples, steps or epochs."""
+        return float(self._amounts[self.kind] or 0.0)
+
+
+@dataclass(frozen=True)
+class SizePolicy:
+    """How training tokens are shared out: a task's share is proportional to its parts times a base.
+
+    The base is 1 (`equal`), the task's tokens (`proportional`), or its tokens to the power 1 / temperature.
+    `cap_epochs` bounds how often a row is repeated; what a capped task may not take goes to the others.
+    """
+
+    kind: Literal["equal", "proportional", "temperature"] = "equal"
+    temperature: float = 1.0
+    cap_epochs: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_choice("size_policy", self.kind, ("equal", "proportional", "temperature"))
+        _check_positive("size_policy", {"temperature": self.temperature, "cap_epochs": self.cap_epochs})
+
+
+@dataclass(frozen=True)
+class Lora:
+    """What is trained: a LoRA adapter, or with `method="full"` the weights themselves, of the top or all layers.
+
+    `layers` is "all" or "top-N"; `modules` is "all-linear" or the last names of linear modules, as in peft.
+    """
+
+    rank: int = 8
+    alpha: float = 16.0
+    dropout: float = 0.0
+    layers: str = "top-6"
+    modules: str | tuple[str, ...] = "all-linear"
+    method: Literal["lora", "full"] = "lora"
+
+    def __post_init__(self) -> None:
+        _check_choice("lora.method", self.method, ("lora", "full"))
+        _check_positive("lora", {"rank": self.rank, "alpha": self.alpha})
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"lora.dropout is in [0, 1); got {self.dropout}.")
+        if isinstance(self.modules, str) and self.modules != "all-linear":
+            raise ValueError(f"lora.modules is 'all-linear' or a list of module names; got {self.modules!r}.")
+        if not self.modules:
+            raise ValueError("lora.modules names at least one module; got an empty list. Use 'all-linear'.")
+        self.top  # noqa: B018  (raises where the text is wrong)
+
+    @property
+    def top(self) -> int | None:
+        """How many layers from the top are trained; None means all."""
+        if self.layers == "all":
+            return None
+        head, _, count = self.layers.partition("-")
+        if head != "top" or not count.isdecimal() or int(count) < 1:
+            raise ValueError(f"lora.layers is 'all' or 'top-N' with N >= 1; got {self.layers!r}.")
+        return int(count)
+
+
+@dataclass(frozen=True)
+class TaskTrain:
+    """What one task trains with instead of the common settings; None keeps the common value.
+
+    `draw` rows of the task always enter a batch together, which makes it the task's own batch size.
+    """
+
+    weight: float = 1.0
+    loss: Loss | None = None
+    max_length: int | None = None
+    draw: int = 1
+
+    def __post_init__(self) -> None:
+        _check_positive("train.overrides", {"weight": self.weight, "max_length": self.max_length, "draw": self.draw})
+        if self.loss is not None:
+            _check_choice("train.overrides.loss", self.loss, LOSSES)
+
+
+@dataclass(frozen=True)
+class Train:
+    """How it is trained: rate, schedule, batch, length, loss, and what single tasks do differently.
+
+    `warmup` below 1 is a fraction of the steps, from 1 on a number of steps. A batch is counted in tokens (1024 unless
+    said otherwise) or in examples. `weights` multiplies the losses of single tasks, e.g. {"a": 2}.
+    """
+
+    lr: float = 1e-3
+    schedule: Literal["cosine", "linear", "constant"] = "linear"
+    warmup: float = 0.1
+    batch_tokens: int | None = None
+    batch_examples: int | None = None
+    max_length: int = 256
+    weight_decay: float = 0.0
+    clip: float | None = 1.0
+    betas: tuple[float, float] = (0.9, 0.999)
+    loss: Loss = "cross_entropy"
+    smoothing: float = 0.1
+    focal_gamma: float = 2.0
+    weights: Mapping[str, float] = field(default_factory=dict)
+    overrides: Mapping[str, TaskTrain] = field(default_factory=dict)
+    prompt_style: Literal["auto", "chat", "plain"] = "auto"
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    device: str = "auto"
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_choice("train.schedule", self.schedule, ("cosine", "linear", "constant"))
+        _check_choice("train.loss", self.loss, LOSSES)
+        _check_choice("train.prompt_style", self.prompt_style, ("auto", "chat", "plain"))
+        _check_choice("train.dtype", self.dtype, ("auto", "float32", "bfloat16", "float16"))
+        names = ("lr", "batch_tokens", "batch_examples", "max_length", "clip", "threads")
+        values = (self.lr, self.batch_tokens, self.batch_examples, self.max_length, self.clip, self.threads)
+        _check_positive("train", dict(zip(names, values, strict=True)))
+        _check_positive("train.weights", self.weights)
+        if self.batch_tokens is not None and self.batch_examples is not None:
+            raise ValueError("A batch is counted in train.batch_tokens or train.batch_examples; got both. Keep one.")
+        if self.max_length < 16:
+            raise ValueError(f"train.max_length is >= 16 tokens; got {self.max_length}.")
+        unit = {"smoothing": self.smoothing, "betas[0]": self.betas[0], "betas[1]": self.betas[1]}
+        bad = {name: value for name, value in unit.items() if not 0 <= value < 1}
+        if bad:
+            raise ValueError(f"These of train are in [0, 1): {sorted(unit)}; got {bad}.")
+        low = {"warmup": self.warmup, "weight_decay": self.weight_decay, "focal_gamma": self.focal_gamma}
+        negative = {name: value for name, value in low.items() if not 0 <= value < float("inf")}
+        if negative:
+            raise ValueError(f"These of train are >= 0: {sorted(low)}; got {negative}.")
+
+    def weight(self, name: str) -> float:
+        """Gives the factor on the loss of task `name`."""
+        return self.weights.get(name, 1.0) * self.of(name).weight
+
+    def loss_of(self, name: str) -> Loss:
+        """Gives the loss of task `name`."""
+        return self.of(name).loss or self.loss
+
+    def length_of(self, name: str) -> int:
+        """Gives the longest example of task `name`, in tokens."""
+        return self.of(name).max_length or self.max_length
+
+    def of(self, name: str) -> TaskTrain:
+        """Gives what task `name` does differently."""
+        return self.overrides.get(name, TaskTrain())
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How a trained model is scored on the dev split.
+
+    `dev_rows` rows of each task are drawn once from `row_seed`. Targets and the tasks in `metric_for` get their metric,
+    the others their loss. `max_new_tokens` caps an output; None means the task's longest gold answer, at most 128.
+    `batch` bounds how many outputs are decoded together.
+    """
+
+    dev_rows: int | None = 96
+    row_seed: int = 0
+    metric_for: tuple[str, ...] = ()
+    classify: Literal["likelihood", "generation"] = "likelihood"
+    max_new_tokens: int | None = None
+    batch: int = 32
+
+    def __post_init__(self) -> None:
+        _check_choice("scoring.classify", self.classify, ("likelihood", "generation"))
+        amounts = {"dev_rows": self.dev_rows, "max_new_tokens": self.max_new_tokens, "batch": self.batch}
+        _check_positive("scoring", amounts)
+        if self.row_seed < 0:
+            raise ValueError(f"scoring.row_seed is >= 0; got {self.row_seed}.")
+
+
+def _check_positive(where: str, amounts: Mapping[str, float | None]) -> None:
+    bad = {name: amount for name, amount in amounts.items() if amount is not None and not 0 < amount < float("inf")}
+    if bad:
+        raise ValueError(f"Amounts of {where} are positive and finite; got {bad}.")
+
+
+def _check_choice(where: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{where} is one of {list(choices)}; got {value!r}.")
