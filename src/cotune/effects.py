@@ -1,0 +1,72 @@
+"""Effects: what each dataset does to the objective when it is added, with intervals."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from statistics import NormalDist
+from typing import Literal
+
+import numpy as np
+
+from cotune.mixture import Mixture
+from cotune.problem import Problem
+from cotune.trial import Trial
+from cotune.winner import fit_groups, trained
+
+Label = Literal["helps", "hurts", "unclear"]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """How much the objective changes when a dataset joins an average mixture; scores in [0, 1].
+
+    `low` and `high` are infinite while the trials say nothing. `measured` is the mean difference over the `pairs` of
+    tried mixtures that differ in this dataset alone, None if there are none.
+    """
+
+    name: str
+    mean: float
+    low: float
+    high: float
+    measured: float | None = None
+    pairs: int = 0
+
+    @property
+    def label(self) -> Label:
+        """Whether the whole interval lies above 0 (helps), below 0 (hurts) or neither."""
+        if self.low > 0:
+            return "helps"
+        return "hurts" if self.high < 0 else "unclear"
+
+
+def effects(problem: Problem, trials: Iterable[Trial], *, level: float = 0.95) -> list[Effect]:
+    """Gives the effect of each dataset that may be left out, best first.
+
+    Effects and intervals come from the additive model of `fit_additive` over all comparable trials: a dataset's own
+    effect plus that of a set one larger. Trials that failed, ran on a part of the budget, or lack a score are left
+    out, as is the base model.
+    """
+    groups = trained(problem, trials)
+    if not groups:
+        return [Effect(name, 0.0, -inf, inf) for name in problem.free]
+    fit = fit_groups(problem, groups)
+    reach = NormalDist().inv_cdf((1 + level) / 2)
+    found = []
+    for column, name in enumerate(problem.names):
+        if name in problem.free:
+            mean, half = float(fit.effects[column]), reach * float(fit.effects_sd[column])
+            gaps = _gaps(problem, groups, name)
+            measured = float(np.mean(gaps)) if gaps else None
+            found.append(Effect(name, mean, mean - half, mean + half, measured, len(gaps)))
+    return sorted(found, key=lambda effect: (-effect.mean, effect.name))
+
+
+def _gaps(problem: Problem, groups: Mapping[Mixture, Sequence[Trial]], name: str) -> list[float]:
+    """Gives the objective with the dataset minus without it, for each pair of mixtures that differ in it alone."""
+    means = {mixture: float(np.mean([problem.value(trial) for trial in runs])) for mixture, runs in groups.items()}
+    without = {
+        mixture: Mixture(tuple(part for part in mixture.parts if part[0] != name))
+        for mixture in means
+        if name in mixture and all(count == 1 for _, count in mixture.parts)
+    }
+    return [means[mixture] - means[rest] for mixture, rest in without.items() if rest in means]

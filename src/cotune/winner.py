@@ -1,0 +1,56 @@
+"""The winner: the mixture with the best posterior mean, which is rarely the luckiest observation."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cotune.additive import Fit, fit_additive
+from cotune.mixture import Mixture
+from cotune.noise import by_mixture, example_noise, scored, seed_noise
+from cotune.problem import Problem
+from cotune.trial import Trial
+
+
+def choose(problem: Problem, trials: Iterable[Trial]) -> Mixture:
+    """Gives the trained mixture whose objective has the highest posterior mean; a tie goes to fewer datasets.
+
+    Each mixture's mean over its seeds is drawn towards the additive model of `fit_additive`, the more so the noisier
+    it is. Its noise variance is the larger of (pooled variance between seeds) / (its seeds) and the paired variance
+    over dev examples; the two overlap, since an example that flips with the seed counts in both. Without noise (a
+    lookup table) this is the best observed mixture. Cheaper fidelities, failures and the base model are left out.
+
+    Raises:
+        ValueError: no trial of a mixture finished with a score for every target.
+    """
+    values = posterior_means(problem, trials)
+    if not values:
+        raise ValueError("No finished trial has a score for every target, so there is no winner yet; run more trials.")
+    return min(values, key=lambda mixture: (-values[mixture], len(mixture), mixture))
+
+
+def posterior_means(problem: Problem, trials: Iterable[Trial]) -> dict[Mixture, float]:
+    """Gives the posterior mean objective of every trained mixture, as `choose` ranks them."""
+    groups = trained(problem, trials)
+    if not groups:
+        return {}
+    return dict(zip(groups, fit_groups(problem, groups).values.tolist(), strict=True))
+
+
+def trained(problem: Problem, trials: Iterable[Trial]) -> dict[Mixture, list[Trial]]:
+    """Gives the comparable trials of each mixture, without the base model."""
+    groups = by_mixture(scored(problem, trials))
+    return {mixture: runs for mixture, runs in groups.items() if len(mixture)}
+
+
+def fit_groups(problem: Problem, groups: Mapping[Mixture, Sequence[Trial]]) -> Fit:
+    """Fits the additive model to the mean objective of each mixture; `groups` is not empty."""
+    inclusion = (problem.encode(groups) > 0).astype(float)  # [mixture, task]
+    means = np.array([np.mean([problem.value(trial) for trial in runs]) for runs in groups.values()])  # [mixture]
+    return fit_additive(inclusion, means, _noise(problem, groups))
+
+
+def _noise(problem: Problem, groups: Mapping[Mixture, Sequence[Trial]]) -> NDArray[np.float64]:
+    counts = np.array([len(runs) for runs in groups.values()])  # [mixture]
+    between_seeds = seed_noise(problem, groups).variance / counts  # [mixture]
+    return np.maximum(between_seeds, example_noise(problem, groups))
