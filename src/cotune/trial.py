@@ -75,7 +75,10 @@ class Exposure:
 
 @dataclass(frozen=True)
 class Trial:
-    """The outcome of one request: results per task and the cost, or the error that ended it."""
+    """The outcome of one request: results per task and the cost, or the error that ended it.
+
+    `source` names the study folder that a reused trial comes from; it is empty where the trial was trained.
+    """
 
     request: Request
     results: Mapping[str, TaskResult] = field(default_factory=dict)
@@ -84,6 +87,7 @@ class Trial:
     device: str = ""
     train_loss: tuple[float, ...] = ()
     error: str | None = None
+    source: str = ""
 
     @property
     def tokens(self) -> int:
