@@ -1,6 +1,5 @@
 """The cache: folders that are built once, and are complete or absent."""
 
-import errno
 import json
 import os
 import shutil
@@ -43,7 +42,7 @@ def cached_folder(folder: Path, build: Callable[[Path], None]) -> Path:
             _write_manifest(built)
             _replace(built, folder, broken)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
+        if error.errno is None:  # not the file system's, such as a fetch that failed
             raise
         free = shutil.disk_usage(next(path for path in folder.parents if path.exists())).free // 2**20
         raise OSError(

@@ -71,7 +71,7 @@ def clean(items: Iterable[Item]) -> tuple[list[Item], dict[str, int]]:
             continue
         dropped["duplicate"] += len(equal) - 1
         kept.append(equal[0])
-    return kept, dict(dropped)
+    return kept, {reason: count for reason, count in dropped.items() if count}
 
 
 def split(items: Sequence[Item]) -> dict[Split, list[Item]]:
