@@ -1,0 +1,83 @@
+"""One file per record, from which a journal can be made again."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import cast
+
+from cotune.journal.database import insert_requests, insert_trial, load_attempts
+from cotune.journal.errors import DiskFullError, JournalError
+from cotune.journal.files import Files, read_object, write_object
+from cotune.trial import Proposal, Record
+from cotune.trial_json import JsonObject, proposal_from_json, proposal_to_json, trial_from_json
+
+_FORMAT = 1
+
+Attempts = Sequence[tuple[JsonObject, JsonObject]]
+"""Ended attempts at one request: (trial, its per-example results)."""
+
+
+def write_record(files: Files, group: int, number: int, proposal: Proposal, attempts: Attempts) -> None:
+    """Writes one record's file whole.
+
+    Raises:
+        JournalError: the disk is full or refuses.
+    """
+    listed: list[JsonObject] = [{"trial": trial, "examples": examples} for trial, examples in attempts]
+    write_object(
+        files.record(number),
+        {
+            "format": _FORMAT,
+            "number": number,
+            "group": group,
+            "proposal": proposal_to_json(proposal),
+            "attempts": [*listed],
+        },
+    )
+
+
+def import_record(connection: sqlite3.Connection, files: Files, number: int) -> None:
+    """Adds to the journal what a record's file holds and the journal lacks.
+
+    Raises:
+        JournalError: the file is damaged.
+    """
+    found = read_object(files.record(number))
+    try:
+        group = cast(int, found["group"])
+        record = Record(number, proposal_from_json(cast(JsonObject, found["proposal"])))
+        attempts = [cast("dict[str, JsonObject]", attempt) for attempt in cast("list[object]", found["attempts"])]
+        ended = [(attempt["trial"], attempt["examples"]) for attempt in attempts]
+        checked = [trial_from_json(trial, examples) for trial, examples in ended]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise JournalError(
+            f"The file {str(files.record(number))!r} is damaged ({type(error).__name__}: {error}). "
+            f"Move it away: its trial will be run again."
+        ) from error
+    if not connection.execute("SELECT 1 FROM requests WHERE number = ?", (number,)).fetchone():
+        insert_requests(connection, group, [record])
+    for attempt in range(len(load_attempts(connection, number)), len(checked)):
+        insert_trial(connection, number, attempt + 1, *ended[attempt])
+
+
+def is_readable(files: Files, number: int) -> bool:
+    """Tells whether a record's file can be read, so that a pending one that cannot is written again."""
+    try:
+        read_object(files.record(number))
+    except JournalError:
+        return False
+    return True
+
+
+def try_write_record(files: Files, group: int, record: Record, attempts: Attempts) -> str | None:
+    """Writes one record's file; gives the reason if that one file cannot be written while the disk can.
+
+    Raises:
+        DiskFullError: nothing can be written.
+    """
+    try:
+        write_record(files, group, record.number, record.proposal, attempts)
+    except DiskFullError:
+        raise
+    except JournalError as error:
+        return str(error)
+    return None

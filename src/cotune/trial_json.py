@@ -1,0 +1,171 @@
+"""Trials and proposals as JSON objects and back, exact to the bit."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from math import isfinite
+from typing import TypeAlias, cast
+
+from cotune.mixture import Mixture
+from cotune.tally import Tally
+from cotune.trial import ExampleResults, Exposure, Proposal, Request, TaskResult, Trial
+
+Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
+"""What JSON can say."""
+
+JsonObject: TypeAlias = dict[str, Json]
+
+
+def dump(value: Json) -> str:
+    """Gives `value` as one line of strict JSON."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def proposal_to_json(proposal: Proposal) -> JsonObject:
+    """Gives a JSON object that `proposal_from_json` reads back."""
+    return {
+        "request": _request_to_json(proposal.request),
+        "reason": proposal.reason,
+        "mean": _float_to_json(proposal.mean),
+        "sd": _float_to_json(proposal.sd),
+        "improvement": _float_to_json(proposal.improvement),
+    }
+
+
+def proposal_from_json(json_object: Mapping[str, Json]) -> Proposal:
+    """Reads what `proposal_to_json` gave."""
+    return Proposal(
+        _request_from_json(_object(json_object["request"])),
+        cast(str, json_object["reason"]),
+        _float_from_json(json_object["mean"]),
+        _float_from_json(json_object["sd"]),
+        _float_from_json(json_object["improvement"]),
+    )
+
+
+def trial_to_json(trial: Trial) -> JsonObject:
+    """Gives a JSON object without per-example results (see `examples_to_json`); `trial_from_json` reads it back.
+
+    >>> trial = Trial(Request(Mixture.of(["a"])), {"a": TaskResult(0.5)})
+    >>> trial_from_json(trial_to_json(trial)) == trial
+    True
+    """
+    return {
+        "request": _request_to_json(trial.request),
+        "results": {name: _result_to_json(result) for name, result in trial.results.items()},
+        "exposure": {
+            name: [found.tokens, found.examples, _float_to_json(found.epochs), found.truncated]
+            for name, found in trial.exposure.items()
+        },
+        "seconds": _float_to_json(trial.seconds),
+        "device": trial.device,
+        "train_loss": [_float_to_json(loss) for loss in trial.train_loss],
+        "error": trial.error,
+        "source": trial.source,
+    }
+
+
+def trial_from_json(json_object: Mapping[str, Json], examples: Mapping[str, Json] | None = None) -> Trial:
+    """Reads what `trial_to_json` gave and, where given, what `examples_to_json` gave."""
+    kept = examples or {}
+    return Trial(
+        request=_request_from_json(_object(json_object["request"])),
+        results={
+            name: _result_from_json(_object(result), kept.get(name))
+            for name, result in _object(json_object["results"]).items()
+        },
+        exposure={
+            name: _exposure_from_json(cast(list[float], found))
+            for name, found in _object(json_object["exposure"]).items()
+        },
+        seconds=float(cast(float, json_object["seconds"])),
+        device=cast(str, json_object["device"]),
+        train_loss=tuple(float(loss) for loss in cast(list[float], json_object["train_loss"])),
+        error=cast("str | None", json_object["error"]),
+        source=cast(str, json_object["source"]),
+    )
+
+
+def examples_to_json(trial: Trial) -> JsonObject:
+    """Gives the per-example results of each task that has any."""
+    return {
+        name: {
+            "ids": list(result.examples.ids),
+            "tallies": [
+                [[tally.group, _float_to_json(tally.numerator), _float_to_json(tally.denominator)] for tally in row]
+                for row in result.examples.tallies
+            ],
+            "losses": [_float_to_json(loss) for loss in result.examples.losses],
+            "answer_tokens": list(result.examples.answer_tokens),
+            "outputs": list(result.examples.outputs),
+        }
+        for name, result in trial.results.items()
+        if result.examples != _NO_EXAMPLES
+    }
+
+
+_NO_EXAMPLES = ExampleResults()
+
+
+def without_examples(trial: Trial) -> Trial:
+    """Gives a trial without its per-example results."""
+    bare = {name: replace(result, examples=_NO_EXAMPLES) for name, result in trial.results.items()}
+    return replace(trial, results=bare)
+
+
+def _examples_from_json(json_object: Mapping[str, Json]) -> ExampleResults:
+    rows = cast(list[list[tuple[str, float, float]]], json_object["tallies"])
+    return ExampleResults(
+        ids=tuple(cast(list[str], json_object["ids"])),
+        tallies=tuple(tuple(Tally(group, float(top), float(bottom)) for group, top, bottom in row) for row in rows),
+        losses=tuple(float(loss) for loss in cast(list[float], json_object["losses"])),
+        answer_tokens=tuple(cast(list[int], json_object["answer_tokens"])),
+        outputs=tuple(cast(list[str], json_object["outputs"])),
+    )
+
+
+def _result_to_json(result: TaskResult) -> JsonObject:
+    return {
+        "score": _float_to_json(result.score),
+        "loss": _float_to_json(result.loss),
+        "metrics": {name: _float_to_json(value) for name, value in result.metrics.items()},
+        "malformed": result.malformed,
+    }
+
+
+def _result_from_json(json_object: Mapping[str, Json], examples: Json) -> TaskResult:
+    metrics = cast(dict[str, float], json_object["metrics"])
+    return TaskResult(
+        _float_from_json(json_object["score"]),
+        _float_from_json(json_object["loss"]),
+        {name: float(value) for name, value in metrics.items()},
+        cast(int, json_object["malformed"]),
+        _examples_from_json(_object(examples)) if examples else _NO_EXAMPLES,
+    )
+
+
+def _exposure_from_json(values: list[float]) -> Exposure:
+    tokens, examples, epochs, truncated = values
+    return Exposure(int(tokens), int(examples), float(epochs), int(truncated))
+
+
+def _request_to_json(request: Request) -> JsonObject:
+    return {"mixture": dict(request.mixture.to_json()), "seed": request.seed, "fidelity": request.fidelity}
+
+
+def _request_from_json(json_object: Mapping[str, Json]) -> Request:
+    mixture = Mixture.of(cast(dict[str, int], json_object["mixture"]))
+    return Request(mixture, cast(int, json_object["seed"]), cast(float, json_object["fidelity"]))
+
+
+def _object(value: Json) -> JsonObject:
+    return cast(JsonObject, value)
+
+
+def _float_to_json(value: float | None) -> Json:
+    """A failed trial may hold NaN or infinity, which strict JSON lacks: they are written as text."""
+    return value if value is None or isfinite(value) else str(value)
+
+
+def _float_from_json(value: Json) -> float | None:
+    return None if value is None else float(cast(float, value))
