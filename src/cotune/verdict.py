@@ -28,10 +28,11 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Standing:
-    """A finalist's objective on dev with its interval."""
+    """A finalist's objective on dev with its interval; `label` is "winner" or the anchor's, `title` names the datasets."""
 
     mixture: Mixture
     label: str
+    title: str
     value: Estimate
 
 
@@ -151,9 +152,12 @@ def _by_target(problem: Problem, finalists: Groups, trials: Sequence[Trial], cha
 
 def _standings(problem: Problem, finalists: Groups, chance: Chance) -> tuple[Standing, ...]:
     draws = _draws(problem, finalists, chance)
+    labels = {mixture: anchor_label(problem, mixture) or RUNNER_UP for mixture in finalists}
+    winner = next(iter(finalists))
+    labels[winner] = ", ".join(["winner", *([labels[winner]] if anchor_label(problem, winner) else [])])
     return tuple(
-        Standing(mixture, anchor_label(problem, mixture) or "", level_of(problem, runs, draws, chance))
-        for mixture, runs in finalists.items()
+        Standing(mixture, label, title(problem, mixture), level_of(problem, finalists[mixture], draws, chance))
+        for mixture, label in labels.items()
     )
 
 

@@ -1,0 +1,9 @@
+"""Reports: what a study found, for the terminal, the browser and the model card."""
+
+from cotune.reporting.build import build_report
+from cotune.reporting.card import Artefact, model_card
+from cotune.reporting.html import render_html
+from cotune.reporting.report import Report
+from cotune.reporting.terminal import render_terminal
+
+__all__ = ["Artefact", "Report", "build_report", "model_card", "render_html", "render_terminal"]

@@ -1,0 +1,145 @@
+"""The model card: what a trained adapter was made of, and what is known about it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import yaml
+
+from cotune.mixture import Mixture
+from cotune.reporting.markdown import escape, table
+from cotune.reporting.report import DatasetLine, FinalScore, Report
+from cotune.trial import Exposure
+from cotune.wording import interval, points
+
+HUB_TASKS = {"ner": "token-classification", "classification": "text-classification"}
+HUB_TASKS |= {"pair_classification": "text-classification"}
+
+JsonTree = str | float | list["JsonTree"] | dict[str, "JsonTree"]
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """The trained model that a card describes.
+
+    `label` is its mixture's name in the report's test scores, `budget` words such as "200,000 tokens", `exposure` what
+    was trained of each dataset, `base_model` the hub id (or name) of the model that the adapter belongs to.
+    """
+
+    name: str
+    label: str
+    base_model: str
+    mixture: Mixture
+    exposure: Mapping[str, Exposure]
+    seed: int
+    budget: str
+    licence: str = "other"
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+def model_card(report: Report, artefact: Artefact) -> str:
+    """Gives the card in Markdown with the YAML head that the Hugging Face hub reads.
+
+    It names every dataset with share, licence and fingerprint, the seed, budget, settings and versions, and the scores
+    on dev and test with their intervals, so that nobody has to ask what the adapter was made of.
+    """
+    head = yaml.safe_dump(_head(report, artefact), sort_keys=False, allow_unicode=True, width=120)
+    sections = [
+        f"---\n{head}---",
+        f"# {escape(artefact.name)}",
+        f"An adapter for `{artefact.base_model.replace('`', '')}`, fine-tuned on a mixture of datasets that "
+        f"[cotune](https://pypi.org/project/cotune/) chose among {len(report.datasets)}, for "
+        f"{escape(', '.join(report.targets))}.",
+        f"## Why this mixture\n\n{escape(report.verdict.sentence)}",
+        f"## Mixture\n\n{_mixture(report, artefact)}",
+        f"## Scores\n\n{_scores(report, artefact)}",
+        f"## Training\n\n{_training(report, artefact)}",
+        f"## Caveats\n\n{_caveats(report, artefact)}",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _head(report: Report, artefact: Artefact) -> JsonTree:
+    head: dict[str, JsonTree] = {
+        "base_model": artefact.base_model,
+        "base_model_relation": "adapter",
+        "library_name": "peft",
+        "pipeline_tag": "text-generation",
+        "license": artefact.licence,
+        "tags": ["cotune", "lora", "data-mixture"],
+        "datasets": list(artefact.mixture.names),
+    }
+    results = list(_results(report, artefact))
+    if results:
+        head["model-index"] = [{"name": artefact.name, "results": results}]
+    return head
+
+
+def _results(report: Report, artefact: Artefact) -> Iterable[JsonTree]:
+    lines = {dataset.name: dataset for dataset in report.datasets}
+    for score in _own_scores(report, artefact):
+        line = lines.get(score.dataset)
+        metric = line.metric if line else "score"
+        yield {
+            "task": {"type": HUB_TASKS.get(line.kind if line else "", "text-generation")},
+            "dataset": {"name": score.dataset, "type": score.dataset, "split": "test"},
+            "metrics": [{"type": metric, "name": metric, "value": round(score.score, 4)}],
+        }
+
+
+def _own_scores(report: Report, artefact: Artefact) -> list[FinalScore]:
+    return [score for score in report.test if score.mixture == artefact.label]
+
+
+def _mixture(report: Report, artefact: Artefact) -> str:
+    lines = {dataset.name: dataset for dataset in report.datasets}
+    total = sum(exposure.tokens for exposure in artefact.exposure.values()) or 1
+    rows = [
+        _dataset_row(name, parts, artefact.exposure.get(name, Exposure()), total, lines.get(name))
+        for name, parts in artefact.mixture.parts
+    ]
+    columns = ["dataset", "parts", "share of tokens", "tokens", "epochs", "licence", "source", "fingerprint"]
+    return table(columns, rows)
+
+
+def _dataset_row(name: str, parts: int, seen: Exposure, total: int, line: DatasetLine | None) -> Sequence[str]:
+    known = (line.licence, line.source, line.fingerprint[:16]) if line else ("unknown", "", "")
+    return [name, str(parts), f"{seen.tokens / total:.1%}", f"{seen.tokens:,}", f"{seen.epochs:.2f}", *known]
+
+
+def _scores(report: Report, artefact: Artefact) -> str:
+    percent = f"{100 * report.verdict.level:g} %"
+    test = [
+        [score.mixture, score.dataset, points(score.score), _reach(score)]
+        for score in sorted(report.test, key=lambda score: score.mixture != artefact.label)
+    ]
+    dev = [
+        [line.title, line.label, points(line.value.mean), interval(line.value), str(line.value.seeds)]
+        for line in report.verdict.standings
+    ]
+    parts = []
+    if test:
+        parts.append(f"On test, read once after the search:\n\n{table(['mixture', 'dataset', 'score', percent], test)}")
+    if dev:
+        columns = ["mixture", "", report.unit, percent, "seeds"]
+        parts.append(f"On dev, which the search used:\n\n{table(columns, dev)}")
+    return "\n\n".join(parts) or "Not scored."
+
+
+def _reach(score: FinalScore) -> str:
+    return "" if score.low is None or score.high is None else f"[{points(score.low)}, {points(score.high)}]"
+
+
+def _training(report: Report, artefact: Artefact) -> str:
+    facts = {"budget": artefact.budget, "seed": str(artefact.seed)}
+    facts |= {"search": f"{report.cost.fine_tunings} fine-tunings, {report.cost.tokens:,} tokens"}
+    rows = [*facts.items(), *report.settings.items(), *{**report.versions, **artefact.versions}.items()]
+    return table(["", "value"], [list(row) for row in rows])
+
+
+def _caveats(report: Report, artefact: Artefact) -> str:
+    lines = [*report.warnings]
+    if not _own_scores(report, artefact):
+        lines.append("No test score: what is known comes from dev rows, which the search used to choose.")
+    lines.append("The mixture was chosen for the targets above; on other tasks the adapter may be worse than its base.")
+    lines.append("The licence of every dataset in the table applies; check them before use.")
+    return "\n".join(f"- {escape(line)}" for line in lines)

@@ -1,0 +1,79 @@
+"""Which charts a report shows, and the figures that go into them."""
+
+from math import isfinite
+
+from cotune.effects import Effect
+from cotune.reporting import charts
+from cotune.reporting.charts import Bar
+from cotune.reporting.report import FinalScore, Report
+from cotune.verdict import Comparison
+from cotune.wording import interval, points
+
+TONES = {"helps": "good", "hurts": "bad", "unclear": "plain"}
+
+
+def drawings(report: Report) -> dict[str, str]:
+    """Gives every chart of the report as SVG by name; those without data are left out."""
+    unit = report.unit
+    found: dict[str, str] = {}
+    objective = [line for line in report.verdict.comparisons if line.target is None]
+    targets = [line for line in report.verdict.comparisons if line.target is not None]
+    if objective:
+        bars = [_comparison(line) for line in objective]
+        found["comparisons"] = charts.intervals(bars, unit=f"{unit} above it", label="Winner against its rivals")
+    if targets:
+        bars = [_comparison(line) for line in targets]
+        found["targets"] = charts.intervals(bars, unit="points above it", label="Winner against its rivals by target")
+    if report.test:
+        bars = [_final(score, report) for score in report.test if score.dataset in report.targets]
+        found["test"] = charts.intervals(bars, unit="points on test", label="Test scores", zero=False)
+    if report.effects:
+        bars = [_effect(effect) for effect in report.effects]
+        found["effects"] = charts.intervals(bars, unit=f"{unit} when it is added", label="Effect of each dataset")
+    if report.curve:
+        found |= _curves(report)
+    if any(trial.predicted is not None and trial.value is not None for trial in report.trials):
+        found["predictions"] = charts.predicted_against_measured(report.trials, unit=unit)
+    if report.shares:
+        found["shares"] = charts.shares(report.shares)
+    return found
+
+
+def strips(report: Report) -> list[str]:
+    """Gives the strip of datasets of each trial, in order."""
+    names = [dataset.name for dataset in report.datasets]
+    return [charts.strip(trial.parts, names, list(report.targets)) for trial in report.trials]
+
+
+def _curves(report: Report) -> dict[str, str]:
+    steps, unit = report.curve, report.unit
+    return {
+        "by_fine_tunings": charts.best_so_far(steps, "fine-tunings", lambda step: step.fine_tunings, unit=unit),
+        "by_tokens": charts.best_so_far(steps, "training tokens", lambda step: step.tokens, unit=unit),
+        "by_seconds": charts.best_so_far(steps, "device-seconds", lambda step: step.seconds, unit=unit),
+    }
+
+
+def _comparison(line: Comparison) -> Bar:
+    gap = line.difference
+    tone = "good" if gap.is_above else "bad" if gap.is_below else "plain"
+    label = line.label if line.target is None else f"{line.target}: {line.label}"
+    note = f"{points(gap.mean, sign=True)} {interval(gap)}"
+    low, high = (None, None) if gap.low is None or gap.high is None else (100 * gap.low, 100 * gap.high)
+    return Bar(label, 100 * gap.mean, low, high, tone, note)
+
+
+def _final(score: FinalScore, report: Report) -> Bar:
+    label = score.mixture if len(report.targets) == 1 else f"{score.dataset}: {score.mixture}"
+    if score.low is None or score.high is None:
+        return Bar(label, 100 * score.score, None, None, "good", points(score.score))
+    note = f"{points(score.score)} [{points(score.low)}, {points(score.high)}]"
+    return Bar(label, 100 * score.score, 100 * score.low, 100 * score.high, "good", note)
+
+
+def _effect(effect: Effect) -> Bar:
+    if not isfinite(effect.low):
+        return Bar(effect.name, 0.0, None, None, "plain", "unknown")
+    seen = None if effect.measured is None else 100 * effect.measured
+    note = f"{points(effect.mean, sign=True)} [{points(effect.low)}, {points(effect.high)}]"
+    return Bar(effect.name, 100 * effect.mean, 100 * effect.low, 100 * effect.high, TONES[effect.label], note, seen)
