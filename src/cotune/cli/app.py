@@ -1,0 +1,100 @@
+"""The program `cotune`: its commands and the one place where errors become exit codes."""
+
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from inspect import cleandoc
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from cotune import __version__
+from cotune.cli import errors
+from cotune.cli.env import env
+from cotune.cli.space import space
+
+try:
+    from typer._click.exceptions import ClickException
+except ImportError:  # typer before 0.25 stands on the click package
+    from click.exceptions import ClickException  # type: ignore[assignment, no-redef, unused-ignore]
+
+app = typer.Typer(
+    name="cotune",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Terminated(KeyboardInterrupt):
+    """The program was asked to end (SIGTERM); ends work as Ctrl-C does, with an exit code of its own."""
+
+
+def cotune(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; allowed after any command.")] = False,  # noqa: ARG001
+) -> None:
+    r"""Finds which of your datasets to fine-tune a language model on together, and in what proportions.
+
+    \b
+    cotune demo                           a real search here, in minutes
+    cotune init --pool data/ --target reviews > study.yaml
+    cotune check study.yaml               what would go wrong, what it costs
+    cotune run study.yaml --trials 24     stop it and run it again at will
+    cotune report study.yaml              what wins, by how much, how sure
+    cotune train study.yaml --out best/   the final adapter, its test scores
+    """
+    if version:
+        typer.echo(f"cotune {__version__}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def _help(command: Callable[..., None]) -> str:
+    """Gives the docstring; in it, a line of backslash and b begins lines that are kept as they are."""
+    return cleandoc(command.__doc__ or "").replace(r"\b", "\b")
+
+
+COMMANDS: tuple[Callable[..., None], ...] = (space, env)
+
+app.callback(invoke_without_command=True, help=_help(cotune))(cotune)
+for command in COMMANDS:
+    app.command(help=_help(command))(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Runs the command line and exits: 0 done, 1 internal error, 2 mistake, 130 interrupted, 143 terminated."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(call([argument for argument in given if argument != "--debug"], debug=debug))
+
+
+def call(arguments: Sequence[str], *, debug: bool = False) -> int:
+    """Runs one command and gives its exit code; no error leaves it."""
+    try:
+        code = app(list(arguments), standalone_mode=False, prog_name="cotune")
+        sys.stdout.flush()
+    except ClickException as error:
+        return _usage(error)
+    except Terminated:
+        return errors.TERMINATED
+    except (KeyboardInterrupt, typer.Abort):
+        return errors.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 (the boundary: whatever is left becomes one line and a code)
+        return errors.explain(error, debug=debug)
+    return code if isinstance(code, int) else errors.OK
+
+
+def _usage(error: ClickException) -> int:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "cotune"
+    errors.say(f"Error: {errors.one_line(error.format_message())} See `{command} --help`.")
+    return errors.MISTAKE
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+    raise Terminated

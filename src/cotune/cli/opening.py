@@ -1,0 +1,89 @@
+"""What the commands begin with: a study's file with its overrides, its pool, its problem and its folder."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cotune.config import StudyConfig, build_problem, load_config, load_targets
+from cotune.config.pool import load_entries, names_only, pool_entries
+from cotune.problem import Problem
+from cotune.task import Task
+
+SAVED = "study.yaml"
+"""The copy of the configuration in a study's folder, so that the folder stands for the study."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A study: its configuration, the folder that its paths start from, and the folder of its journal."""
+
+    config: StudyConfig
+    base: Path
+    folder: Path
+
+    def problem(self, *, data: Path | None = None) -> Problem:
+        """Gives the problem with all rows loaded; `data` stands in for the datasets' sources."""
+        entries = self.config.datasets
+        if self.config.evaluate is not None and all(isinstance(entry, Task) for entry in entries):
+            return build_problem(self.config, names_only(entries))
+        return build_problem(self.config, load_entries(entries, self.base, data=data))
+
+
+def open_study(
+    study: Path,
+    overrides: Sequence[str] = (),
+    *,
+    runs: Path | None = None,
+    targets: Sequence[str] | None = None,
+    targets_file: Path | None = None,
+) -> Opened:
+    """Opens a study by its file, or by its folder once it was run.
+
+    Raises:
+        FileNotFoundError: there is no such study.
+        ValueError: the file or an override breaks a rule.
+    """
+    is_folder = study.is_dir()
+    if is_folder and not (study / SAVED).is_file():
+        raise FileNotFoundError(f"The folder {str(study)!r} holds no study (no {SAVED}); give the study's YAML file.")
+    file = study / SAVED if is_folder else study
+    config = load_config(file, [*overrides, *chosen_targets(targets, targets_file)])
+    return Opened(config, file.parent, study if is_folder else (runs or Path("runs")) / config.name)
+
+
+def chosen_targets(targets: Sequence[str] | None, targets_file: Path | None) -> list[str]:
+    """Gives the override that --target and --targets stand for.
+
+    Raises:
+        ValueError: both are given, or the file breaks a rule.
+    """
+    if targets and targets_file:
+        raise ValueError("Targets are named by --target or read from --targets; give one of the two.")
+    if targets_file:
+        return [f"targets={json.dumps(load_targets(targets_file))}"]
+    return [f"targets={json.dumps(list(targets))}"] if targets else []
+
+
+def problem_of_names(
+    study: Path | None,
+    *,
+    pool: Path | None = None,
+    targets: Sequence[str] | None = None,
+    targets_file: Path | None = None,
+    levels: int | None = None,
+) -> Problem:
+    """Gives the problem of a study, or of a pool and targets, without reading any data.
+
+    Raises:
+        FileNotFoundError: there is no such study or pool.
+        ValueError: neither or both are given, or something in them breaks a rule.
+    """
+    if (study is None) == (pool is None):
+        raise ValueError("Give a study's file, or a pool with --pool and a target with --target.")
+    if study is not None:
+        changed = [] if levels is None else [f"levels={levels}"]
+        config = open_study(study, changed, targets=targets, targets_file=targets_file).config
+        return build_problem(config, names_only(config.datasets))
+    weights = load_targets(targets_file) if targets_file else dict.fromkeys(targets or (), 1.0)
+    return Problem(names_only(pool_entries(pool or Path())), weights, levels=levels or 1)

@@ -1,0 +1,99 @@
+"""From a configuration to the objects of a study: problem, sampler and what makes its evaluation."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from cotune.config.model import StudyConfig
+from cotune.config.names import SAMPLERS, imported, named
+from cotune.problem import Problem
+from cotune.search import Sampler
+from cotune.task import Task
+from cotune.training import FineTune
+from cotune.trial import Comparable, Evaluate, Progress
+
+Tell = Callable[[Progress], None]
+"""Takes how far the work has come."""
+
+
+def build_problem(config: StudyConfig, tasks: Iterable[Task]) -> Problem:
+    """Gives the problem that a configuration states on its tasks.
+
+    Raises:
+        ValueError: unknown targets or required datasets; names the nearest.
+    """
+    return Problem(tasks, config.targets, required=config.required, levels=config.levels)
+
+
+def build_sampler(config: StudyConfig, folder: Path) -> Sampler:
+    """Gives the sampler that `search.sampler` names; a module of the user's own may lie in `folder`.
+
+    Raises:
+        ValueError: unknown, or not callable.
+    """
+    found = named(config.search.sampler, SAMPLERS, what="sampler", folder=folder)
+    if not callable(found):
+        raise ValueError(f"A sampler is a function; {config.search.sampler!r} is {type(found).__name__}.")
+    return cast(Sampler, found)
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """Makes the fine-tuning that a configuration describes; can be sent to a child process."""
+
+    config: StudyConfig
+    tasks: tuple[Task, ...]
+    cache: Path
+
+    def __call__(self, tell: Tell | None = None) -> FineTune:
+        """Makes it; `tell` is told how far its work has come."""
+        config = self.config
+        return FineTune(
+            config.model,
+            self.tasks,
+            targets=tuple(config.targets),
+            budget=config.budget,
+            size_policy=config.size_policy,
+            lora=config.lora,
+            train=config.train,
+            scoring=config.scoring,
+            cache=self.cache,
+            progress=tell,
+        )
+
+
+@dataclass(frozen=True)
+class OwnEvaluation:
+    """Finds a user's own evaluation, named as `module:object`; can be sent to a child process."""
+
+    reference: str
+    folder: Path
+
+    def __call__(self, tell: Tell | None = None) -> Evaluate:  # noqa: ARG002 (an evaluation of one's own tells nothing)
+        """Imports it.
+
+        Raises:
+            ValueError: it cannot be imported, or is no function.
+        """
+        found = imported(self.reference, what="evaluate", folder=self.folder)
+        if not callable(found):
+            raise ValueError(f"An evaluation is a function; {self.reference!r} is {type(found).__name__}.")
+        return cast(Evaluate, found)
+
+    def settings(self) -> Mapping[str, object]:
+        """Gives what makes its scores comparable: what it says itself, or else its name."""
+        found = self()
+        return found.settings() if isinstance(found, Comparable) else {"evaluate": self.reference}
+
+
+def evaluation(
+    config: StudyConfig, tasks: tuple[Task, ...], *, folder: Path, cache: Path
+) -> FineTuning | OwnEvaluation:
+    """Gives what makes the evaluation of a study, here or in a child process.
+
+    A user's own module may lie in `folder`; frozen layers' results are kept under `cache`.
+    """
+    if config.evaluate is not None:
+        return OwnEvaluation(config.evaluate, folder.absolute())
+    return FineTuning(config, tasks, cache)

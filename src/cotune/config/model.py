@@ -1,0 +1,108 @@
+"""What a study.yaml may say: every key, its type, its default and what it means."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
+
+from cotune.task import Task, check_name
+from cotune.tasks.spec import DatasetSpec, dataset_spec
+from cotune.training import Budget, Lora, Scoring, SizePolicy, Train
+
+Plain: TypeAlias = object
+"""A value as it comes out of YAML, before it is checked."""
+
+
+class Section(BaseModel):
+    """A part of the file: frozen, without unknown keys, without infinite numbers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Search(Section):
+    """How the search goes: how many fine-tunings, which sampler, when it stops early.
+
+    `trials` counts every fine-tuning of the study: anchors, repeats, confirmation and failures included. `patience` is
+    how many fine-tunings in a row may bring no better value; `min_improvement` the expected improvement, as a score,
+    below which it is not worth another one. `confirm` is how many fresh seeds confirm the winner and the anchors.
+    """
+
+    trials: int = Field(default=24, ge=1)
+    sampler: str = "default"
+    confirm: int = Field(default=3, ge=0)
+    seed: int = Field(default=0, ge=0)
+    batch: int = Field(default=1, ge=1)
+    max_hours: float | None = Field(default=None, gt=0)
+    patience: int | None = Field(default=None, ge=1)
+    min_improvement: float | None = Field(default=None, ge=0)
+
+
+class Limits(Section):
+    """What one batch of trials may take before its process is ended."""
+
+    hours: float | None = Field(default=None, gt=0)
+    memory_gib: float | None = Field(default=None, gt=0)
+
+
+def dataset(entry: Plain) -> DatasetSpec | Task:
+    """Reads one entry; one without a path is a name for a user's own evaluation."""
+    if isinstance(entry, str):
+        return Task(entry)
+    if not isinstance(entry, dict):
+        raise ValueError(f"A dataset is a name or a mapping with name and path; got {entry!r}.")
+    if set(entry) == {"name"}:
+        return Task(str(entry["name"]))
+    spec = dataset_spec(entry)
+    used: dict[str, str] = {}
+    for split, source in spec.splits.items():
+        if source in used:
+            raise ValueError(
+                f"Dataset {spec.name!r}: {split} and {used[source]} are the same split {source!r}, but the search "
+                "looks at dev and the report at test. Give each its own, or leave one out to have it made."
+            )
+        used[source] = split
+    return spec
+
+
+def _distinct(datasets: tuple[DatasetSpec | Task, ...]) -> tuple[DatasetSpec | Task, ...]:
+    if not datasets:
+        raise ValueError("A study has at least one dataset; list them under datasets.")
+    names = [entry.name.casefold() for entry in datasets]
+    repeated = sorted({entry.name for entry in datasets if names.count(entry.name.casefold()) > 1})
+    if repeated:
+        raise ValueError(f"Dataset names differ, and not by case alone; repeated: {repeated}. Rename one of each.")
+    return datasets
+
+
+def _study_name(name: str) -> str:
+    try:
+        check_name(name)
+    except ValueError as error:
+        raise ValueError(str(error).replace("A dataset name", "A study's name")) from None
+    return name
+
+
+class StudyConfig(Section):
+    """A study as its file and the overrides say it.
+
+    `name` is the file's, unless said, and that of the study's folder. `evaluate` names a user's own evaluation as
+    `module:object`, in place of `model` and all that trains it; its datasets need only names. `required` are the
+    datasets that every mixture holds (the targets, unless said); `levels` the largest number of parts; `leaks` what to
+    do with train rows that occur in a dev or test split.
+    """
+
+    name: Annotated[str, AfterValidator(_study_name)]
+    model: str = "embedded"
+    evaluate: str | None = None
+    targets: Mapping[str, float]
+    required: tuple[str, ...] | None = None
+    levels: int = Field(default=1, ge=1, le=9)
+    budget: Budget = Budget(tokens=50_000)
+    size_policy: SizePolicy = SizePolicy()
+    lora: Lora = Lora()
+    train: Train = Train()
+    scoring: Scoring = Scoring()
+    search: Search = Search()
+    limits: Limits = Limits()
+    leaks: Literal["drop", "refuse", "keep"] = "drop"
+    datasets: Annotated[tuple[Annotated[DatasetSpec | Task, PlainValidator(dataset)], ...], AfterValidator(_distinct)]

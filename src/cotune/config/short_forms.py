@@ -1,0 +1,42 @@
+"""Short forms that a study file may use, written out."""
+
+from cotune.strict_yaml import YamlValue
+
+
+def write_out(data: dict[str, YamlValue]) -> dict[str, YamlValue]:
+    """Gives `data` with its short forms written out; what is not a known short form stays for the checks.
+
+    >>> write_out({"targets": ["a"], "size_policy": "equal", "dev_rows": 8})
+    {'targets': {'a': 1}, 'size_policy': {'kind': 'equal'}, 'scoring': {'dev_rows': 8}}
+
+    Raises:
+        ValueError: dev_rows is given twice.
+    """
+    full = dict(data)
+    if "targets" in full:
+        full["targets"] = _targets(full["targets"])
+    if "size_policy" in full:
+        full["size_policy"] = _size_policy(full["size_policy"])
+    scoring = full.get("scoring", {})
+    if "dev_rows" in full and isinstance(scoring, dict):
+        if "dev_rows" in scoring:
+            raise ValueError("dev_rows is given twice, alone and under scoring; keep one.")
+        full["scoring"] = {**scoring, "dev_rows": full.pop("dev_rows")}
+    return full
+
+
+def _targets(value: YamlValue) -> YamlValue:
+    if isinstance(value, str):
+        return {value: 1}
+    if isinstance(value, list):
+        names = [name for name in value if isinstance(name, str)]
+        return dict.fromkeys(names, 1) if len(names) == len(value) else value
+    return value
+
+
+def _size_policy(value: YamlValue) -> YamlValue:
+    if isinstance(value, str):
+        return {"kind": value}
+    if isinstance(value, dict) and "temperature" in value and "kind" not in value:
+        return {"kind": "temperature", **value}
+    return value
