@@ -1,0 +1,24 @@
+"""The study: one proposer, many evaluators, and a journal between them."""
+
+from cotune.study.events import Event, Finished, Proposed, Round, Rule, Stopped
+from cotune.study.interrupt import Interruption, interruptible
+from cotune.study.outcomes import EvaluateError
+from cotune.study.plan import Plan
+from cotune.study.reuse import Reuse, reuse
+from cotune.study.study import Study
+
+__all__ = [
+    "EvaluateError",
+    "Event",
+    "Finished",
+    "Interruption",
+    "Plan",
+    "Proposed",
+    "Reuse",
+    "Round",
+    "Rule",
+    "Stopped",
+    "Study",
+    "interruptible",
+    "reuse",
+]

@@ -1,0 +1,60 @@
+"""How a study's fine-tunings are shared out over anchors, search and confirmation."""
+
+from dataclasses import dataclass
+
+from cotune.problem import Problem
+from cotune.trial_json import JsonObject
+
+ROOMY = 8
+"""From so many fine-tunings on, the anchors are run with two seeds."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a study may spend and when it stops; see `Study.run` for the meaning of each field."""
+
+    trials: int = 24
+    hours: float | None = None
+    patience: int | None = None
+    min_improvement: float | None = None
+    confirm: int = 3
+    batch: int = 1
+    repeats: bool = True
+    base: bool = True
+
+    def __post_init__(self) -> None:
+        whole = {"trials": self.trials, "batch": self.batch, "patience": self.patience}
+        for name, value in whole.items():
+            if value is not None and (type(value) is not int or value < 1):
+                raise ValueError(f"{name} is a whole number >= 1; got {value!r}.")
+        if type(self.confirm) is not int or self.confirm < 0:
+            raise ValueError(f"confirm is a whole number of seeds >= 0; got {self.confirm!r}.")
+        if self.hours is not None and not self.hours > 0:
+            raise ValueError(f"hours is a positive number; got {self.hours!r}.")
+        if self.min_improvement is not None and not self.min_improvement >= 0:
+            raise ValueError(f"min_improvement is a number >= 0; got {self.min_improvement!r}.")
+
+    @property
+    def anchor_seeds(self) -> tuple[int, ...]:
+        """Seeds of the anchors: two, to see the noise first; one where trials are few or repeats are useless."""
+        return (0, 1) if self.repeats and self.trials >= ROOMY else (0,)
+
+    def reserve(self, problem: Problem) -> int:
+        """Gives how many fine-tunings are kept back to confirm the winner and the anchors.
+
+        It is `confirm` for each of them, but never more than the search gets: half of what the anchors leave.
+        """
+        anchors = 1 if problem.target_only == problem.everything else 2
+        wanted = self.confirm * (1 + anchors) if self.repeats else 0
+        left = self.trials - anchors * len(self.anchor_seeds)
+        return min(wanted, max(0, left // 2))
+
+    def rules(self) -> JsonObject:
+        """Gives what decides when the search ends, for the log."""
+        return {
+            "trials": self.trials,
+            "patience": self.patience,
+            "min_improvement": self.min_improvement,
+            "confirm": self.confirm,
+            "repeats": self.repeats,
+        }

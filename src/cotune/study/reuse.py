@@ -1,0 +1,75 @@
+"""Serving requests from other studies that have run them, instead of training again."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cotune.journal import JournalView, read_journal
+from cotune.journal.groups import plain
+from cotune.task import Task
+from cotune.trial import Comparable, Evaluate, Request, Trial
+
+
+OBJECTIVE = "objective"
+"""The setting of a study's journal that is the problem's, not the evaluation's: it changes no score."""
+
+
+@dataclass(frozen=True)
+class Reuse:
+    """An evaluation that first looks into other studies; see `reuse`."""
+
+    evaluate: Evaluate
+    folders: tuple[Path, ...]
+    datasets: Mapping[str, str]
+
+    def __call__(self, requests: Sequence[Request]) -> Iterator[Trial]:
+        """Yields the trials that another study has, then those that are trained now."""
+        kept = self._kept()
+        yield from (kept[request] for request in requests if request in kept)
+        left = [request for request in requests if request not in kept]
+        if left:
+            yield from self.evaluate(left)
+
+    def settings(self) -> Mapping[str, object]:
+        """Gives the settings of the evaluation that trains."""
+        return self.evaluate.settings() if isinstance(self.evaluate, Comparable) else {}
+
+    def _kept(self) -> dict[Request, Trial]:
+        kept: dict[Request, Trial] = {}
+        wanted = plain(self.settings())
+        for folder in self.folders:
+            view = _view(folder)
+            if view is not None and _is_equal(view, wanted, self.datasets):
+                kept |= {trial.request: self._marked(trial, folder) for trial in _finished(view)}
+        return kept
+
+    def _marked(self, trial: Trial, folder: Path) -> Trial:
+        results = {name: result for name, result in trial.results.items() if name in self.datasets}
+        return replace(trial, results=results, source=trial.source or folder.name)
+
+
+def reuse(evaluate: Evaluate, folders: Iterable[str | Path], tasks: Iterable[Task]) -> Reuse:
+    """Gives an evaluation that serves what the studies in `folders` have finished and trains the rest.
+
+    A trial is served if mixture, seed and fidelity are the request's, the settings of its study are those of
+    `evaluate`, and that study's pool held each of `tasks` with the same content. It keeps what it cost and counts as
+    a fine-tuning of the new study; `Trial.source` names the folder that it comes from.
+    """
+    return Reuse(evaluate, tuple(Path(folder) for folder in folders), {task.name: task.fingerprint for task in tasks})
+
+
+def _view(folder: Path) -> JournalView | None:
+    try:
+        return read_journal(folder)
+    except FileNotFoundError:
+        return None
+
+
+def _is_equal(view: JournalView, settings: Mapping[str, object], datasets: Mapping[str, str]) -> bool:
+    own = {name: value for name, value in view.settings.items() if name != OBJECTIVE}
+    return own == settings and datasets.items() <= view.datasets.items()
+
+
+def _finished(view: JournalView) -> Iterator[Trial]:
+    trials = (record.trial for record in view.records)
+    return (trial for trial in trials if trial is not None and trial.is_finished)

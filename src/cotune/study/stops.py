@@ -1,0 +1,79 @@
+"""The rules that end a search, each a pure function of the records or of a round's proposals."""
+
+from collections.abc import Sequence
+
+from cotune.problem import Problem
+from cotune.study.events import Stopped
+from cotune.study.phases import ATTEMPTS, spent
+from cotune.study.plan import Plan
+from cotune.trial import Proposal, Record
+
+HOPELESS = 3
+"""If so many requests failed for good and none succeeded, the fault lies with the set-up, not with the requests."""
+
+
+def all_failed(records: Sequence[Record], *, patient: bool) -> Stopped | None:
+    """Fires when no fine-tuning finished and `HOPELESS` failed for good (any failed at all, if not `patient`)."""
+    trials = [record.trial for record in records if record.trial is not None and len(record.request.mixture)]
+    if not trials or any(trial.is_finished for trial in trials):
+        return None
+    if patient and sum(record.attempts >= ATTEMPTS for record in records) < HOPELESS:
+        return None
+    return Stopped(
+        "failures",
+        f"every trial failed: first error: {trials[0].error}. Remove its cause and start afresh in another folder",
+    )
+
+
+def out_of_trials(problem: Problem, records: Sequence[Record], plan: Plan) -> Stopped | None:
+    """Fires when only what is kept back for the confirmation is left of the fine-tunings."""
+    used = spent(records)
+    if used < plan.trials - plan.reserve(problem):
+        return None
+    return used_up(plan)
+
+
+def used_up(plan: Plan) -> Stopped:
+    """Gives the stop for a study that has nothing left to pay with."""
+    return Stopped("trials", f"the study's {plan.trials} fine-tunings are used")
+
+
+def out_of_patience(problem: Problem, records: Sequence[Record], plan: Plan) -> Stopped | None:
+    """Fires when the last `patience` fine-tunings of the search gave no better value than was known before."""
+    if plan.patience is None:
+        return None
+    best, idle = float("-inf"), 0
+    for record in records:
+        if not _is_comparable(record):
+            continue
+        value = measured(problem, record)
+        is_search = not record.proposal.reason.startswith("anchor")
+        idle = 0 if value is not None and value > best else idle + is_search
+        best = best if value is None else max(best, value)
+    if idle < plan.patience:
+        return None
+    return Stopped("patience", f"no better value than {best:.4g} in the last {idle} fine-tunings of the search")
+
+
+def no_improvement(proposals: Sequence[Proposal], plan: Plan) -> Stopped | None:
+    """Fires when a round's best expected improvement is below `min_improvement`; never where nothing predicts."""
+    expected = [proposal.improvement for proposal in proposals if proposal.improvement is not None]
+    if plan.min_improvement is None or not expected or max(expected) >= plan.min_improvement:
+        return None
+    return Stopped(
+        "improvement", f"the best expected improvement is {max(expected):.3g}, below {plan.min_improvement:.3g}"
+    )
+
+
+def measured(problem: Problem, record: Record) -> float | None:
+    """Gives the objective that a record measured, None if it did not finish."""
+    trial = record.trial
+    if trial is None or not trial.is_finished:
+        return None
+    has_targets = all(name in trial.results and trial.results[name].score is not None for name in problem.targets)
+    return problem.value(trial) if has_targets else None
+
+
+def _is_comparable(record: Record) -> bool:
+    trained = record.trial is not None and bool(len(record.request.mixture)) and record.request.fidelity == 1
+    return trained and not record.proposal.reason.startswith("confirm")

@@ -1,0 +1,171 @@
+"""Study: a problem, its journal and the circle that turns between them."""
+
+import platform
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from cotune import search
+from cotune.journal import Journal, JournalView, read_journal
+from cotune.problem import Problem
+from cotune.search import Sampler
+from cotune.study.circle import Circle
+from cotune.study.events import Event, Rule, Stopped
+from cotune.study.plan import Plan
+from cotune.study.reuse import OBJECTIVE
+from cotune.trial import Comparable, Evaluate, Record
+from cotune.trial_json import JsonObject
+from cotune.verdict import Verdict, judge
+
+
+class Study:
+    """A search for the best mixture of one problem, kept in one folder; killed and run again, it goes on.
+
+    Its only state is the journal in the folder, so that a study that was killed and resumed equals one that was not:
+    in requests, scores, losses, per-example results and tokens, though not in seconds.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from cotune import Task, each
+    >>> with TemporaryDirectory() as folder:
+    ...     study = Study(folder, Problem([Task("a"), Task("b")], targets=["a"]))
+    ...     study.run(each(lambda request: {"a": 0.1 * len(request.mixture)}), trials=4)
+    ...     study.stopped
+    'exhausted'
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        problem: Problem,
+        *,
+        seed: int = 0,
+        allow: bool = False,
+        settings: Mapping[str, object] | None = None,
+    ) -> None:
+        """Names the study; nothing is read or written yet.
+
+        Args:
+            folder: Where the journal lies or will lie.
+            problem: What may be tried and what counts.
+            seed: Seed of the search.
+            allow: Start a new group of trials where settings or data differ from those of the journal.
+            settings: What makes scores comparable, for an evaluation that does not tell it itself (`Comparable`).
+        """
+        self.folder = Path(folder)
+        self.problem = problem
+        self.seed = seed
+        self._allow = allow
+        self._settings = dict(settings or {})
+        self._stop = threading.Event()
+
+    def run(
+        self,
+        evaluate: Evaluate,
+        *,
+        sampler: Sampler | None = None,
+        trials: int = 24,
+        hours: float | None = None,
+        patience: int | None = None,
+        min_improvement: float | None = None,
+        confirm: int = 3,
+        batch: int = 1,
+        repeats: bool = True,
+        base: bool = True,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> None:
+        """Runs until a rule stops it; what is pending from an earlier run comes first.
+
+        The base model is scored once, the anchors are run with two seeds (one if `trials` < 8), the sampler searches,
+        and the winner by posterior mean is confirmed against the anchors with fresh seeds (101, 102, ...). A failed
+        request is tried once more.
+
+        Args:
+            evaluate: Trains and scores batches of requests.
+            sampler: Proposes what to try next; by default `cotune.search.default`.
+            trials: Fine-tunings in all, over all runs: anchors, repeats, confirmation and failures included.
+            hours: No new batch is started after so many hours of this run.
+            patience: The search ends after so many of its fine-tunings without a better value.
+            min_improvement: The search ends when the best expected improvement of a round is smaller.
+            confirm: Fresh seeds for the winner and each anchor; fewer where that would take more fine-tunings than
+                the search gets.
+            batch: How many requests are proposed and handed to `evaluate` together.
+            repeats: Whether the anchors are repeated and the winner confirmed; a table without noise needs neither.
+            base: Whether the untrained base model is scored; it costs no fine-tuning.
+            on_event: Is told what happens, for progress bars.
+
+        Raises:
+            JournalError: the folder, the disk, or settings that differ; see `Journal`.
+            ValueError: an argument out of range; a sampler or an evaluation that breaks its contract.
+            KeyboardInterrupt: passed on; the journal is closed and nothing finished is lost.
+        """
+        plan = Plan(trials, hours, patience, min_improvement, confirm, batch, repeats, base)
+        deadline = time.monotonic() + (float("inf") if hours is None else hours * 3600)
+        tell = on_event or _nobody
+        self._stop.clear()
+        with self._open(evaluate) as journal:
+            journal.log("run", {"plan": cast(JsonObject, asdict(plan)), **_versions()})
+            chosen = sampler or search.default
+            circle = Circle(self.problem, journal, evaluate, chosen, plan, self.seed, deadline, self._stop.is_set, tell)
+            try:
+                stopped = circle.run()
+            except KeyboardInterrupt:
+                journal.log("stopped", Stopped("interrupted", "Ctrl-C; run again to go on").to_json())
+                raise
+            journal.log("stopped", stopped.to_json())
+        tell(stopped)
+
+    def _open(self, evaluate: Evaluate) -> Journal:
+        own: Mapping[str, object] = evaluate.settings() if isinstance(evaluate, Comparable) else {}
+        return Journal(
+            self.folder,
+            settings={**self._settings, **own, OBJECTIVE: dict(self.problem.weights)},
+            datasets={task.name: task.fingerprint for task in self.problem.tasks},
+            seed=self.seed,
+            allow=self._allow,
+        )
+
+    def request_stop(self) -> None:
+        """Asks a running study to end after what has finished; what is running stays pending and costs nothing."""
+        self._stop.set()
+
+    def view(self, *, examples: bool = True) -> JournalView | None:
+        """Reads the journal, also while the study runs; None before the first run."""
+        try:
+            return read_journal(self.folder, examples=examples)
+        except FileNotFoundError:
+            return None
+
+    def records(self) -> list[Record]:
+        """Gives all requests so far, in order, with the trials of those that ended."""
+        view = self.view()
+        return [] if view is None else list(view.records)
+
+    def verdict(self) -> Verdict:
+        """Gives what the trials so far allow one to say."""
+        return judge(self.problem, self.records())
+
+    @property
+    def stopped(self) -> Rule | None:
+        """The rule that ended the last run, None if there was none or it was killed; the log has its message."""
+        view = self.view(examples=False)
+        ends = [entry for entry in view.log if entry.kind in ("run", "stopped")] if view else []
+        return cast(Rule, ends[-1].payload["rule"]) if ends and ends[-1].kind == "stopped" else None
+
+
+def _nobody(event: Event) -> None:
+    del event
+
+
+def _versions() -> JsonObject:
+    return {
+        "cotune": version("cotune"),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "system": platform.platform(),
+    }
