@@ -1,0 +1,57 @@
+"""Statistics of a dataset: what `check`, `pool show` and predictors want to know about its rows."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import log2
+
+from cotune.task import Row, Split, Task
+from cotune.tasks.kinds import FORMATS
+from cotune.tasks.rendering import render
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Figures of one dataset; all but `rows` are of its train rows, and lengths are in words.
+
+    `empty_share` is the share of rows with nothing to extract, `label_counts` how many rows use each label,
+    `label_entropy` the entropy of their shares in bits, `duplicates` the rows whose fields equal an earlier row's.
+    """
+
+    rows: Mapping[Split, int]
+    input_words: float
+    longest_input_words: int
+    answer_words: float
+    empty_share: float
+    label_counts: Mapping[str, int]
+    label_entropy: float
+    duplicates: int
+
+
+def statistics(task: Task) -> Statistics:
+    """Gives the figures of a dataset; all zero where it has no train rows."""
+    train = task.rows.get("train", ())
+    inputs = [sum(len(text.split()) for text in _inputs(row)) for row in train]
+    answers = [len(render(task, row).completion.split()) for row in train]
+    labels = Counter(label for row in train for label in FORMATS[task.kind].names(row.answer)[0])
+    texts = {tuple(row.fields.items()) + row.messages for row in train}
+    many = max(len(train), 1)
+    return Statistics(
+        rows={split: len(rows) for split, rows in task.rows.items()},
+        input_words=sum(inputs) / many,
+        longest_input_words=max(inputs, default=0),
+        answer_words=sum(answers) / many,
+        empty_share=sum(not row.answer for row in train) / many,
+        label_counts={label: labels[label] for label in sorted({*task.labels, *labels})},
+        label_entropy=_entropy(labels),
+        duplicates=len(train) - len(texts),
+    )
+
+
+def _inputs(row: Row) -> list[str]:
+    return [content for _, content in row.messages] or list(row.fields.values())
+
+
+def _entropy(counts: Counter[str]) -> float:
+    total = sum(counts.values())
+    return sum(count / total * log2(total / count) for count in counts.values())
