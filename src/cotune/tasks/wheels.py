@@ -106,7 +106,7 @@ def _card(name: str, chosen: WheelSet, splits: Mapping[Split, Sequence[Item]]) -
         "labels": list(chosen.labels),
         "license": chosen.licence,
         "source": f"PyPI {chosen.wheel.requirement} (wheel), {chosen.member}",
-        "commit": chosen.wheel.sha256,
+        "sha256": chosen.wheel.sha256,
         "counts": {part: len(items) for part, items in splits.items()},
         "notes": f"{chosen.notes} No official split: whole groups, ordered by a hash.",
         "credit": chosen.credit,
