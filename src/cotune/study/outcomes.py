@@ -74,7 +74,7 @@ def _run(evaluate: Evaluate, requests: Sequence[Request]) -> Iterator[Trial]:
 def _check_asked(trial: object, waiting: Sequence[Request]) -> None:
     if not isinstance(trial, Trial):
         raise EvaluateError(
-            f"An evaluation yields trials (cotune.Trial); got {type(trial).__name__}. Lift a plain function with each(f)."
+            f"An evaluation yields cotune.Trial; got {type(trial).__name__}. Lift a plain function with each(f)."
         )
     if trial.request not in waiting:
         raise EvaluateError(

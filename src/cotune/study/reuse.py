@@ -9,7 +9,6 @@ from cotune.journal.groups import plain
 from cotune.task import Task
 from cotune.trial import Comparable, Evaluate, Request, Trial
 
-
 OBJECTIVE = "objective"
 """The setting of a study's journal that is the problem's, not the evaluation's: it changes no score."""
 
