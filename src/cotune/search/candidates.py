@@ -1,6 +1,6 @@
 """Candidate mixtures as arrays of parts: all of them where that is possible, else samples and neighbours."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +10,17 @@ from cotune.problem import Problem
 
 ENUMERABLE = 4096
 """Up to this many arrays of parts are listed; larger spaces are searched from samples."""
+SAMPLED = 512
+"""Random candidates where the space is not listed."""
+CLIMBS = 4
+"""Rounds of local search there, each from the best few of the round before."""
+FRONT = 4
+"""How many candidates each round climbs from."""
 
 
 def is_enumerable(problem: Problem) -> bool:
     """Tells whether the space is small enough to list, without listing it."""
-    return _radices(problem).astype(float).prod() <= ENUMERABLE
+    return bool(_radices(problem).astype(float).prod() <= ENUMERABLE)
 
 
 def enumerate_parts(problem: Problem) -> NDArray[np.int64]:
@@ -66,6 +72,32 @@ def distinct(problem: Problem, parts: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray(kept[np.sort(first)])
 
 
+def best_candidate(
+    problem: Problem,
+    merit: Callable[[NDArray[np.int64]], NDArray[np.float64]],
+    known: Iterable[Mixture],
+    rng: np.random.Generator,
+    start: NDArray[np.int64],
+) -> NDArray[np.int64] | None:
+    """Gives the parts [task] of the mixture of most merit that is not `known`, or none if there is none.
+
+    Exact where the space can be listed. Else the best of random mixtures of all sizes and of the neighbours of `start`
+    [mixture, task], improved by a few rounds of local search.
+    """
+    seen = set(known)
+    if is_enumerable(problem):
+        pool = _new(problem, enumerate_parts(problem), seen)
+        return pool[merit(pool).argmax()] if len(pool) else None
+    front = _new(problem, distinct(problem, np.concatenate([sample_sizes(problem, rng, SAMPLED), start])), seen)
+    for step in range(CLIMBS):
+        near = neighbours(problem, start if step == 0 else front)
+        pool = _new(problem, distinct(problem, np.concatenate([front, near])), seen)
+        if not len(pool):
+            return None
+        front = pool[np.argsort(-merit(pool), kind="stable")[:FRONT]]
+    return np.asarray(front[0])
+
+
 def to_mixture(problem: Problem, parts: NDArray[np.int64]) -> Mixture:
     """Gives the mixture of one row of parts [task]."""
     return Mixture.of({name: int(count) for name, count in zip(problem.names, parts, strict=True)})
@@ -75,6 +107,10 @@ def is_new(problem: Problem, parts: NDArray[np.int64], known: Iterable[Mixture])
     """Tells for each row of parts [mixture, task] in lowest terms whether it is none of the `known` mixtures."""
     seen = {row.tobytes() for row in problem.encode(known).astype(np.int64)}
     return np.array([row.tobytes() not in seen for row in parts], dtype=bool)
+
+
+def _new(problem: Problem, parts: NDArray[np.int64], known: Iterable[Mixture]) -> NDArray[np.int64]:
+    return parts[is_new(problem, parts, known)]
 
 
 def _with_parts(problem: Problem, inside: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.int64]:

@@ -1,0 +1,100 @@
+"""Exhaustively trained pools as lookup tables: what a search finds costs no training."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cotune.mixture import Mixture
+from cotune.problem import Problem
+from cotune.task import Task
+from cotune.testing.landscapes import Landscape
+from cotune.trial import Evaluate, Request, TaskResult, Trial, each
+
+Score = Literal["nll", "em"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Every task's score after training on each of some combinations.
+
+    >>> table = Table(("a", "b"), np.array([[1, 0], [1, 1]]), np.array([[0.5, 0.1], [0.7, 0.6]]))
+    >>> [trial.results["a"].score for trial in table.evaluate("a")([Request(Mixture.of(["a", "b"]))])]
+    [0.7]
+    """
+
+    names: tuple[str, ...]
+    parts: NDArray[np.int64]  # [run, task]
+    scores: NDArray[np.float64]  # [run, task]
+
+    def problem(self, target: str) -> Problem:
+        """Gives the problem to find the combination that is best for `target`."""
+        return Problem([Task(name) for name in self.names], targets=[target])
+
+    def values(self, target: str) -> dict[Mixture, float]:
+        """Gives the score of every combination that holds `target`."""
+        column = self.names.index(target)
+        rows = np.flatnonzero(self.parts[:, column])
+        return {self._mixture(row): float(self.scores[row, column]) for row in rows}
+
+    def evaluate(self, target: str, *, noise: float = 0.0, seed: int = 0) -> Evaluate:
+        """Gives an `Evaluate` that looks combinations up, with normal noise of its own for every (mixture, seed).
+
+        `noise` is in units of the distance from the median to the best score of each task, over the combinations that
+        hold `target`.
+
+        Raises:
+            ValueError: (when called) a mixture is not in the table, or a repeat is asked for although nothing is noisy.
+        """
+        rows = {self._mixture(row): row for row in range(len(self.parts))}
+        possible = self.scores[self.parts[:, self.names.index(target)] > 0]  # [run, task]
+        spread = noise * (possible.max(axis=0) - np.median(possible, axis=0))  # [task]
+
+        def look_up(request: Request) -> Trial:
+            if request.mixture not in rows:
+                raise ValueError(f"The table has no run of {request.mixture}; ask for equal parts of {self.names}.")
+            if request.seed and not noise:
+                raise ValueError(f"A repeat of {request.mixture} tells nothing: the table has one score and no noise.")
+            row = rows[request.mixture]
+            rng = np.random.default_rng([seed, row, request.seed])
+            scores = self.scores[row] + spread * rng.standard_normal(len(self.names))  # [task]
+            return Trial(request, {name: TaskResult(float(s)) for name, s in zip(self.names, scores, strict=True)})
+
+        return each(look_up)
+
+    def _mixture(self, row: int) -> Mixture:
+        return Mixture.of([name for name, inside in zip(self.names, self.parts[row], strict=True) if inside])
+
+
+def load_table(path: str | Path, *, score: Score = "nll") -> Table:
+    """Reads a table of `names`, `mask` and scores from an .npz file; a higher score is better.
+
+    Raises:
+        ValueError: an array is missing, or a combination appears twice.
+    """
+    with np.load(path, allow_pickle=False) as arrays:
+        missing = sorted({"names", "mask", score} - set(arrays.files))
+        if missing:
+            raise ValueError(f"{path}: a table holds names, mask and {score}; missing: {missing}.")
+        names, mask = arrays["names"], arrays["mask"].astype(np.int64)
+        scores = arrays[score].astype(float)  # [run, task]
+    if len(set(mask.tolist())) < len(mask):
+        raise ValueError(f"{path}: each combination has one run; some masks appear twice.")
+    parts = (mask[:, None] >> np.arange(len(names))) & 1  # [run, task]
+    return Table(tuple(str(name) for name in names), parts, -scores if score == "nll" else scores)
+
+
+def tabulate(landscape: Landscape) -> Table:
+    """Gives the table of every combination of a landscape; exponential in the number of tasks."""
+    n = len(landscape.names)
+    parts = (np.arange(1, 2**n)[:, None] >> np.arange(n)) & 1  # [run, task]
+    return Table(landscape.names, parts, landscape.scores(parts))
+
+
+def table_evaluate(
+    path: str | Path, target: str, *, score: Score = "nll", noise: float = 0.0, seed: int = 0
+) -> Evaluate:
+    """Gives an `Evaluate` that answers from the table in `path`, as `Table.evaluate` does."""
+    return load_table(path, score=score).evaluate(target, noise=noise, seed=seed)
