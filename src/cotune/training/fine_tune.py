@@ -3,25 +3,40 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cotune.task import Task
+from cotune.problem import check_names
+from cotune.task import Split, Task
 from cotune.training.settings import Budget, Lora, Scoring, SizePolicy, Train
-from cotune.trial import Progress, Request, Trial
+from cotune.training.setup import Setup
+from cotune.trial import Progress, Request, TaskResult, Trial
+
+if TYPE_CHECKING:
+    from cotune.training.adapter import Adapter
+    from cotune.training.engine import Engine
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What one request will cost: training tokens, examples and steps, scored rows, and the seconds if measured."""
+    """What one request will cost: training tokens, examples and steps, scored rows, and the seconds if measured.
+
+    `first_seconds` is what the first trial takes on top, to fill the cache.
+    """
 
     tokens: int
     examples: int
     steps: int
     scored_rows: int
     seconds: float | None = None
+    first_seconds: float | None = None
 
 
 class FineTune:
-    """Fine-tunes `model` on a request's mixture and scores all tasks: an `Evaluate` that is `Comparable`."""
+    """Fine-tunes `model` on a request's mixture and scores all tasks: an `Evaluate` that is `Comparable`.
+
+    Targets are scored by their metric, the other tasks by their loss. The model is loaded when it is first needed and
+    kept; a copy that went through pickle loads its own. The empty mixture scores the model as it is.
+    """
 
     def __init__(
         self,
@@ -37,20 +52,85 @@ class FineTune:
         cache: Path | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> None:
-        raise NotImplementedError
+        """Makes an evaluation; `cache` is a folder that keeps the frozen layers' states between processes.
+
+        Raises:
+            ValueError: unknown or missing names, a metric that does not suit its task, a target without dev rows.
+        """
+        self.setup = Setup(model, tuple(tasks), tuple(targets), budget, size_policy, lora, train, scoring, cache)
+        self._progress = progress
+        self._engine: Engine | None = None
 
     def __call__(self, requests: Sequence[Request]) -> Iterator[Trial]:
-        """Runs the requests one after another and yields each trial as it finishes."""
-        raise NotImplementedError
+        """Runs the requests one after another and yields each trial as it finishes; an error ends a trial, not all.
+
+        Raises:
+            ValueError: a request names an unknown task, or the model does not suit the settings.
+        """
+        for request in requests:
+            self._check(request)
+        for request in requests:
+            yield self.engine.run(request)
 
     def settings(self) -> dict[str, object]:
-        """Gives a JSON object of everything but mixture, seed and data that changes a score."""
-        raise NotImplementedError
+        """Gives a JSON object of everything but mixture, seed and data that changes a score; loads the model."""
+        return {"model": self.engine.model.fingerprint, **self.setup.to_json()}
 
     def warnings(self) -> tuple[str, ...]:
-        """Gives what may go wrong with these settings on these tasks, one sentence each."""
-        raise NotImplementedError
+        """Gives what may go wrong with these settings on these tasks, one sentence each; loads the model."""
+        from cotune.training.advice import advice
+
+        return advice(self.engine)
 
     def estimate(self, request: Request, *, measure: bool = False) -> Estimate:
-        """Gives the cost of `request`; with `measure` also seconds, from a few real steps."""
-        raise NotImplementedError
+        """Gives the cost of `request`; with `measure` also seconds, from a few real steps.
+
+        Raises:
+            TrialError: a task of the mixture has no rows to train on.
+        """
+        from cotune.training.estimate import measured_seconds
+
+        self._check(request)
+        exams = self.engine.exams("dev", self.setup.scoring.dev_rows)
+        rows = sum(len(exam.rows) for exam in exams)
+        if not request.mixture.names:
+            return Estimate(0, 0, 0, rows)
+        drawn = self.engine.plan(request)
+        tokens = sum(exposure.tokens for exposure in drawn.exposure.values())
+        seconds = measured_seconds(self.engine, drawn) if measure else (None, None)
+        return Estimate(tokens, len(drawn.examples), len(drawn.batches), rows, *seconds)
+
+    def fit(self, request: Request) -> "Adapter":
+        """Gives the adapter that `request` trains; it can be saved, and scored with `score`.
+
+        Raises:
+            TrialError: it diverges or has nothing to train on.
+        """
+        self._check(request)
+        return self.engine.fit(request)
+
+    def score(
+        self, adapter: "Adapter | None", *, split: Split = "test", rows: int | None = None
+    ) -> dict[str, TaskResult]:
+        """Gives the results by task of a trained adapter (None: the base model) on `rows` of each task (None: all).
+
+        Raises:
+            TrialError: a loss is not finite.
+            ValueError: a target has no rows in that split.
+        """
+        return self.engine.score(adapter, split, rows)
+
+    @property
+    def engine(self) -> "Engine":
+        """The loaded model with what trials share."""
+        if self._engine is None:
+            from cotune.training.engine import Engine
+
+            self._engine = Engine(self.setup, self._progress or (lambda _: None))
+        return self._engine
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_engine": None}
+
+    def _check(self, request: Request) -> None:
+        check_names(request.mixture.names, [task.name for task in self.setup.tasks])

@@ -1,0 +1,78 @@
+"""Advice: settings that are allowed and yet likely to mislead, found before anything is spent."""
+
+from cotune.mixture import Mixture
+from cotune.training.engine import Engine
+from cotune.training.errors import TrialError
+from cotune.training.loop import warmup_steps
+from cotune.training.mixing import BATCH_TOKENS, Plan
+from cotune.training.setup import Setup
+from cotune.trial import Request
+
+FEW_STEPS = 10
+LORA_RATES = (1e-5, 5e-3)
+FULL_RATE = 2e-4
+TRUNCATED_SHARE = 0.05
+LARGE_SHARE = 0.9
+
+
+def advice(engine: Engine) -> tuple[str, ...]:
+    """Gives what may go wrong when the whole pool, or the targets alone, are trained on; one sentence each."""
+    setup = engine.setup
+    notes = [*_rate(setup), *_lengths(engine)]
+    everything = Request(Mixture.of(task.name for task in setup.tasks))
+    try:
+        drawn = engine.plan(everything)
+    except TrialError as error:
+        return (*notes, str(error))
+    return (*notes, *_steps(drawn, setup), *_shares(drawn, setup))
+
+
+def _rate(setup: Setup) -> list[str]:
+    lr, method = setup.train.lr, setup.lora.method
+    low, high = LORA_RATES
+    if method == "full" and lr > FULL_RATE:
+        return [f"Learning rate {lr:g} is high for full fine-tuning; try {FULL_RATE:g} or less."]
+    if method == "lora" and not low <= lr <= high:
+        return [f"Learning rate {lr:g} is unusual for LoRA; try {low:g} to {high:g}."]
+    return []
+
+
+def _steps(drawn: Plan, setup: Setup) -> list[str]:
+    steps = len(drawn.batches)
+    notes = []
+    if steps < FEW_STEPS:
+        notes.append(f"The budget makes only {steps} optimizer steps; raise it or lower train.batch_tokens.")
+    if warmup_steps(steps, setup.train) >= steps:
+        notes.append(f"The warm-up takes all of the {steps} steps; lower train.warmup.")
+    return notes
+
+
+def _lengths(engine: Engine) -> list[str]:
+    notes = []
+    for task in engine.setup.tasks:
+        rows = len(task.rows.get("train", ()))
+        examples = engine.pool([task.name])[task.name]
+        length = engine.setup.train.length_of(task.name)
+        if dropped := rows - len(examples):
+            notes.append(f"{dropped} train rows of {task.name!r} are left out: their answers pass {length} tokens.")
+        cut = sum(example.truncated for example in examples)
+        if cut > TRUNCATED_SHARE * max(rows, 1):
+            notes.append(f"{cut} of {rows} train rows of {task.name!r} are cut to {length} tokens; raise max_length.")
+    return notes
+
+
+def _shares(drawn: Plan, setup: Setup) -> list[str]:
+    notes = []
+    total = sum(exposure.tokens for exposure in drawn.exposure.values())
+    for name, exposure in drawn.exposure.items():
+        if exposure.examples < 1:
+            notes.append(f"The share of {name!r} is less than one example when all datasets are in; raise the budget.")
+        if len(drawn.exposure) > 1 and exposure.tokens > LARGE_SHARE * total:
+            percent = 100 * exposure.tokens / total
+            notes.append(f"{name!r} takes {percent:.0f} % of the tokens when all are in; consider size_policy: equal.")
+    if setup.budget.kind == "tokens" and total < 0.99 * setup.budget.amount:
+        notes.append(f"Only {total:,} of {setup.budget.amount:,.0f} tokens can be trained; raise cap_epochs.")
+    size = setup.train.batch_examples or setup.train.batch_tokens or BATCH_TOKENS
+    if setup.train.batch_examples is None and setup.train.max_length > size:
+        notes.append(f"One row may fill a whole batch ({setup.train.max_length} of {size} tokens); raise batch_tokens.")
+    return notes

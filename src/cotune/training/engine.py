@@ -1,0 +1,191 @@
+"""The engine: one loaded model that runs requests one after another."""
+
+import gc
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+
+from cotune.task import Split
+from cotune.training.adapter import Adapter
+from cotune.training.choice import choose_decoder, trunk_of
+from cotune.training.encode import Encoder
+from cotune.training.errors import TrialError
+from cotune.training.example import Example
+from cotune.training.exams import exams_of
+from cotune.training.forest import leaf
+from cotune.training.forest_decoder import ForestDecoder
+from cotune.training.likelihood import choices
+from cotune.training.loop import fit
+from cotune.training.lora import Trainee, adapted
+from cotune.training.mixing import Plan, plan
+from cotune.training.model import load_model
+from cotune.training.scoring import LONGEST_OUTPUT, Exam, sit
+from cotune.training.setup import Setup
+from cotune.trial import Progress, Request, TaskResult, Trial
+
+PACK_TOKENS = 448
+HALVINGS = 3
+
+Report = Callable[[Progress], None]
+
+
+class Engine:
+    """A model in memory with all that trials share: tokens, frozen states, exams."""
+
+    def __init__(self, setup: Setup, report: Report) -> None:
+        """Loads the model of `setup`.
+
+        Raises:
+            ValueError: the model cannot be loaded, or does not suit the settings.
+        """
+        if setup.train.threads is not None:
+            torch.set_num_threads(setup.train.threads)
+        self.setup = setup
+        self.model = load_model(setup.model, train=setup.train, lora=setup.lora)
+        self.encoder = Encoder(self.model.tokenizer, style=setup.train.prompt_style)
+        longest = max(setup.train.length_of(task.name) for task in setup.tasks)
+        longest += setup.scoring.max_new_tokens or LONGEST_OUTPUT
+        _check_length(self.model.module.config.get_text_config().to_dict(), longest)
+        self._trunk = trunk_of(self.model, self.model.depth(setup.lora), cache=setup.cache)
+        self._decoder = choose_decoder(self.model, self._trunk, longest=longest)
+        self._report = report
+        self._pool: dict[str, list[Example]] = {}
+        self._exams: dict[tuple[Split, int | None], list[Exam]] = {}
+
+    @property
+    def device(self) -> str:
+        """Where and how it computes, for the record."""
+        kind, dtype = self.model.device.type, str(self.model.dtype).removeprefix("torch.")
+        if kind == "cuda":
+            return f"{torch.cuda.get_device_name(self.model.device)} ({dtype})"
+        return f"{kind} ({torch.get_num_threads()} threads, {dtype})"
+
+    def pool(self, names: Sequence[str]) -> dict[str, list[Example]]:
+        """Gives the train examples of the tasks `names`."""
+        for name in names:
+            if name not in self._pool:
+                task = self.setup.task(name)
+                rows = list(task.rows.get("train", ()))
+                self._pool[name] = self.encoder.examples(task, rows, max_length=self.setup.train.length_of(name))
+        return {name: self._pool[name] for name in names}
+
+    def plan(self, request: Request) -> Plan:
+        """Gives what `request` trains on.
+
+        Raises:
+            TrialError: a task has no rows to train on.
+        """
+        setup, pool = self.setup, self.pool(request.mixture.names)
+        return plan(request, pool, budget=setup.budget, policy=setup.size_policy, train=setup.train)
+
+    def exams(self, split: Split, count: int | None) -> list[Exam]:
+        """Gives the exams on `count` rows of a split, the same for every trial."""
+        if (split, count) not in self._exams:
+            self._exams[split, count] = exams_of(self.setup, self.encoder, split, count=count)
+        return self._exams[split, count]
+
+    def run(self, request: Request) -> Trial:
+        """Gives the trial of `request`; what goes wrong in it becomes its error."""
+        started = time.perf_counter()
+        device = self.device
+        for halving in range(HALVINGS + 1):
+            try:
+                return self._trial(request, PACK_TOKENS >> halving, started)
+            except TrialError as error:
+                return Trial(request, seconds=time.perf_counter() - started, device=device, error=str(error))
+            except (MemoryError, RuntimeError) as error:
+                if not _is_out_of_memory(error):
+                    raise
+                _free_memory()
+        message = f"oom: out of memory even in packs of {PACK_TOKENS >> HALVINGS} tokens; lower train.max_length"
+        return Trial(request, seconds=time.perf_counter() - started, device=device, error=message)
+
+    def fit(self, request: Request) -> Adapter:
+        """Gives the adapter that `request` trains.
+
+        Raises:
+            TrialError: it diverges or has nothing to train on.
+        """
+        started = time.perf_counter()
+        drawn = self.plan(request)
+        with adapted(self.model, self.setup.lora, seed=request.seed) as trainee:
+            losses = self._train(request, drawn, trainee, PACK_TOKENS)
+            seconds = time.perf_counter() - started
+            return Adapter(request, trainee.state(), drawn.exposure, losses, seconds, self.model, self.setup.lora)
+
+    def score(self, adapter: Adapter | None, split: Split, count: int | None) -> dict[str, TaskResult]:
+        """Gives the results of a trained adapter, or of the model as it is, on `count` rows of each task (None: all).
+
+        Raises:
+            TrialError: a loss is not finite.
+        """
+        exams = self.exams(split, count)
+        if adapter is None:
+            return self._sit(None, exams, PACK_TOKENS)
+        with adapted(self.model, self.setup.lora, seed=0, state=adapter.state):
+            return self._sit(adapter.request, exams, PACK_TOKENS)
+
+    def _trial(self, request: Request, pack_tokens: int, started: float) -> Trial:
+        exams = self.exams("dev", self.setup.scoring.dev_rows)
+        if not request.mixture.names:
+            results = self._sit(request, exams, pack_tokens)
+            return Trial(request, results, seconds=time.perf_counter() - started, device=self.device)
+        drawn = self.plan(request)
+        with adapted(self.model, self.setup.lora, seed=request.seed) as trainee:
+            losses = self._train(request, drawn, trainee, pack_tokens)
+            results = self._sit(request, exams, pack_tokens)
+        device = self.device if pack_tokens == PACK_TOKENS else f"{self.device}, packs of {pack_tokens} tokens"
+        return Trial(request, results, drawn.exposure, time.perf_counter() - started, device, losses)
+
+    def _train(self, request: Request, drawn: Plan, trainee: Trainee, pack_tokens: int) -> tuple[float, ...]:
+        self._prepare(request, drawn.examples, pasts=False)
+        return fit(
+            self._decoder,
+            trainee.parameters,
+            drawn.batches,
+            train=self.setup.train,
+            pack_tokens=pack_tokens,
+            progress=self._stage(request, "train"),
+        )
+
+    def _sit(self, request: Request | None, exams: Sequence[Exam], pack_tokens: int) -> dict[str, TaskResult]:
+        results = {}
+        for done, exam in enumerate(exams):
+            self._report(Progress(request, f"score {exam.task.name}", done, len(exams)))
+            examples = exam.examples
+            if exam.way == "likelihood":
+                labels = self.encoder.labels(exam.task)
+                examples = tuple(choice for example in examples for choice in choices(example, labels))
+            self._prepare(request, examples, pasts=exam.way == "generation")
+            rows = self.setup.scoring.batch
+            results[exam.task.name] = sit(exam, self._decoder, self.encoder, limit=pack_tokens, rows=rows)
+        self._report(Progress(request, "score", len(exams), len(exams)))
+        return results
+
+    def _prepare(self, request: Request | None, examples: Sequence[Example], *, pasts: bool) -> None:
+        if self._trunk is not None and isinstance(self._decoder, ForestDecoder):
+            nodes = (node for example in examples for node in leaf(example).line)
+            self._trunk.prepare(nodes, pasts=pasts, progress=self._stage(request, "encode"))
+
+    def _stage(self, request: Request | None, stage: str) -> Callable[[int, int], None]:
+        return lambda done, total: self._report(Progress(request, stage, done, total))
+
+
+def _check_length(config: Mapping[str, object], longest: int) -> None:
+    positions = config.get("max_position_embeddings")
+    if isinstance(positions, int) and longest > positions:
+        raise ValueError(
+            f"The model reads {positions} tokens; train.max_length and an output need {longest}. Lower train.max_length."
+        )
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    return known or "can't allocate memory" in str(error) or "not enough memory" in str(error)
+
+
+def _free_memory() -> None:
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

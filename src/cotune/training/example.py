@@ -1,0 +1,34 @@
+"""Examples: rows as tokens."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Example:
+    """One row as tokens: the prompt, then the answer with its end of text.
+
+    `cuts` are positions up to which other examples have the same tokens, so that the work on them can be shared.
+    `truncated` tells that tokens were left out to keep within the longest length.
+    """
+
+    task: str
+    id: str
+    prompt: tuple[int, ...]
+    answer: tuple[int, ...]
+    cuts: tuple[int, ...] = ()
+    truncated: bool = False
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """All tokens."""
+        return self.prompt + self.answer
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens it trains with: prompt, answer and end of text."""
+        return len(self.prompt) + len(self.answer)
+
+    @property
+    def predictors(self) -> range:
+        """Positions whose output predicts the answer: from the prompt's last token to the one before the end."""
+        return range(len(self.prompt) - 1, self.tokens - 1)

@@ -1,0 +1,102 @@
+"""Forests: token sequences that share their beginnings, laid out in one row without padding or repetition.
+
+A node holds a run of tokens and knows the tokens before it. Rows of one task share the node of their instruction, the
+labels of one row share the node of its prompt. A token sees its ancestors and its own past, so that each path through
+the forest computes what the whole sequence alone would.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from cotune.training.example import Example
+
+
+@dataclass(frozen=True)
+class Node:
+    """A run of tokens after those of its parent; two nodes with the same tokens and ancestors are the same."""
+
+    parent: "Node | None"
+    ids: tuple[int, ...]
+
+    @property
+    def line(self) -> tuple["Node", ...]:
+        """Its ancestors from the root on, and itself."""
+        return (self,) if self.parent is None else (*self.parent.line, self)
+
+    @property
+    def start(self) -> int:
+        """How many tokens come before it."""
+        return 0 if self.parent is None else self.parent.start + len(self.parent.ids)
+
+
+def leaf(example: Example) -> Node:
+    """Gives the last node of `example`; its line is cut where other examples may branch off."""
+    ids, node = example.ids, None
+    edges = [0, *(cut for cut in example.cuts if 0 < cut < len(ids)), len(ids)]
+    for start, end in zip(edges, edges[1:], strict=False):
+        node = Node(node, ids[start:end])
+    if node is None:
+        raise ValueError(f"Row {example.id!r} of {example.task!r} has no tokens.")
+    return node
+
+
+@dataclass(frozen=True)
+class Forest:
+    """Distinct nodes side by side, each parent before its children, with the tensors that a decoder needs.
+
+    `mask` is additive, 0 where a token may look and the least number elsewhere. `places` gives each path's columns.
+    """
+
+    nodes: tuple[Node, ...]
+    ids: torch.Tensor  # [1, token]
+    positions: torch.Tensor  # [1, token]
+    mask: torch.Tensor  # [1, 1, token, token]
+    places: tuple[tuple[int, ...], ...]  # [example][position] -> column
+
+
+def plant(examples: Sequence[Example], *, device: torch.device, dtype: torch.dtype) -> Forest:
+    """Gives the forest of `examples`."""
+    lines = [leaf(example).line for example in examples]
+    nodes = tuple(dict.fromkeys(node for line in lines for node in line))
+    starts = np.cumsum([0, *(len(node.ids) for node in nodes)])
+    index = {node: number for number, node in enumerate(nodes)}
+    ancestors = np.eye(len(nodes), dtype=bool)  # [node, node]
+    for line in lines:
+        for depth, node in enumerate(line):
+            ancestors[index[node], [index[above] for above in line[:depth]]] = True
+    owner = np.repeat(np.arange(len(nodes)), np.diff(starts))  # [token]
+    seen = np.tril(ancestors[owner][:, owner])  # [token, token]
+    mask = torch.zeros(seen.shape, dtype=dtype).masked_fill_(torch.from_numpy(~seen), torch.finfo(dtype).min)
+    ids = [token for node in nodes for token in node.ids]
+    positions = [node.start + offset for node in nodes for offset in range(len(node.ids))]
+    places = tuple(
+        tuple(int(starts[index[node]]) + offset for node in line for offset in range(len(node.ids))) for line in lines
+    )
+    return Forest(
+        nodes,
+        torch.tensor([ids], device=device),
+        torch.tensor([positions], device=device),
+        mask[None, None].to(device),
+        places,
+    )
+
+
+def packs(examples: Iterable[Example], limit: int) -> list[list[Example]]:
+    """Splits `examples`, in order, into runs whose forests hold at most `limit` tokens; an example alone may hold more."""
+    runs: list[list[Example]] = []
+    known: set[Node] = set()
+    size = 0
+    for example in examples:
+        nodes = leaf(example).line
+        added = sum(len(node.ids) for node in nodes if node not in known)
+        if not runs or size + added > limit:
+            runs.append([])
+            known, size = set(), 0
+            added = len(example.ids)
+        runs[-1].append(example)
+        known.update(nodes)
+        size += added
+    return runs

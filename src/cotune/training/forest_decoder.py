@@ -1,0 +1,92 @@
+"""The fast decoder: common beginnings once per pack, frozen layers once per study, outputs from the first difference."""
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+
+import torch
+
+from cotune.training.cut import above
+from cotune.training.decoder import Generation, Reading, answer_losses
+from cotune.training.example import Example
+from cotune.training.forest import Forest, leaf, packs, plant
+from cotune.training.greedy import Draft, agree, go_on
+from cotune.training.model import LanguageModel
+from cotune.training.past import Past
+from cotune.training.trunk import Trunk
+
+
+class ForestDecoder:
+    """A decoder that lays examples out as a forest; with a trunk only the layers above the cut run."""
+
+    def __init__(self, model: LanguageModel, trunk: Trunk | None = None) -> None:
+        self._model = model
+        self._layers = model.layers
+        self._trunk = trunk
+        self._depth = trunk.depth if trunk else 0
+
+    def split(self, examples: Sequence[Example], limit: int) -> list[list[Example]]:
+        """Splits examples, in order, into packs whose forests hold at most `limit` tokens."""
+        return packs(examples, limit)
+
+    def logits(self, examples: Sequence[Example]) -> torch.Tensor:
+        """Gives what it expects at each answer token of one pack, [answer token, vocabulary], with gradients."""
+        return self._run(self._plant(examples), examples, None)
+
+    @torch.no_grad()
+    def read(self, examples: Sequence[Example], *, limit: int, generation: Generation | None = None) -> list[Reading]:
+        """Gives losses and outputs; the pass that measures the losses also drafts the outputs (see `greedy`)."""
+        losses: list[torch.Tensor] = []
+        drafts: list[Draft] = []
+        for pack in packs(examples, limit):
+            forest = self._plant(pack)
+            past = self._room(forest) if generation else None
+            logits = self._run(forest, pack, past)
+            losses += answer_losses(logits, pack)
+            if generation and past:
+                drafts += self._drafts(forest, pack, logits, past, generation)
+        if generation is None:
+            return [Reading(loss) for loss in losses]
+        go_on(self._model, drafts, self._lower_past, generation)
+        return [Reading(loss, tuple(draft.output)) for loss, draft in zip(losses, drafts, strict=True)]
+
+    def _plant(self, examples: Sequence[Example]) -> Forest:
+        return plant(examples, device=self._model.device, dtype=self._model.dtype)
+
+    def _room(self, forest: Forest) -> Past:
+        return Past(first=self._depth, count=len(self._layers) - self._depth, columns=forest.ids.shape[1])
+
+    def _run(self, forest: Forest, examples: Sequence[Example], past: Past | None) -> torch.Tensor:
+        """Gives the logits of the answer tokens; only their columns go through the output layer, each once."""
+        pairs = zip(forest.places, examples, strict=True)
+        columns = torch.tensor([places[spot] for places, example in pairs for spot in example.predictors])
+        keep, order = torch.unique(columns, return_inverse=True)
+        entering = nullcontext()
+        if self._trunk:
+            entering = above(self._layers, self._depth, self._trunk.states(forest.nodes)[None])
+        with entering:
+            logits: torch.Tensor = self._model.module(
+                input_ids=forest.ids,
+                position_ids=forest.positions,
+                attention_mask=forest.mask,
+                logits_to_keep=keep.to(self._model.device),
+                past_key_values=past,
+                use_cache=past is not None,
+            ).logits[0]
+        return logits[order.to(logits.device)] if len(keep) < len(columns) else logits
+
+    def _drafts(
+        self, forest: Forest, examples: Sequence[Example], logits: torch.Tensor, past: Past, generation: Generation
+    ) -> list[Draft]:
+        drafts = []
+        best = logits.argmax(-1).split([len(example.answer) for example in examples])
+        for example, places, choice in zip(examples, forest.places, best, strict=True):
+            output, is_done = agree(example.answer, choice.tolist(), generation)
+            known = len(example.prompt) + len(output) - 1
+            upper = None if is_done else past.buffer[:, :, 0, :, places[:known]]
+            drafts.append(Draft(example, output, known, upper))
+        return drafts
+
+    def _lower_past(self, draft: Draft) -> torch.Tensor | None:
+        if self._trunk is None:
+            return None
+        return self._trunk.past(leaf(draft.example).line)[..., : draft.known, :]

@@ -1,0 +1,35 @@
+"""Classification by likelihood: the label whose text, with its end, the model finds most likely after the prompt."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from cotune.task import Task
+from cotune.training.decoder import Decoder, Reading
+from cotune.training.encode import Encoder
+from cotune.training.example import Example
+
+
+def read_labels(
+    decoder: Decoder, encoder: Encoder, task: Task, examples: Sequence[Example], *, limit: int
+) -> list[Reading]:
+    """Gives the losses on each example's gold label and, as its output, the most likely label; of equal ones the first.
+
+    The likelihood of a label is that of all its tokens and the end of the answer, so labels of any length compare, and
+    a label that begins another is no special case. The labels of a row share the work on its prompt.
+    """
+    labels = encoder.labels(task)
+    rows = [choices(example, labels) for example in examples]
+    readings = iter(decoder.read([choice for row in rows for choice in row], limit=limit))
+    best = []
+    for example, row in zip(examples, rows, strict=True):
+        read = {choice.answer: next(readings).losses for choice in row}
+        winner = min(labels, key=lambda label: float(read[label].sum()))
+        best.append(Reading(read[example.answer], winner))
+    return best
+
+
+def choices(example: Example, labels: Sequence[tuple[int, ...]]) -> list[Example]:
+    """Gives one example for the gold answer and for each other label, all on the prompt of `example`."""
+    cuts = (*example.cuts, len(example.prompt))
+    answers = dict.fromkeys([example.answer, *labels])
+    return [replace(example, answer=answer, cuts=cuts) for answer in answers]

@@ -1,0 +1,164 @@
+"""What is trained: a LoRA adapter that peft puts on the top layers, or with `method="full"` those layers themselves."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+from cotune.training.model import LanguageModel
+from cotune.training.settings import Lora
+
+State = dict[str, torch.Tensor]
+"""Trained weights by name, on the CPU."""
+
+
+class Trainee(Protocol):
+    """The trainable part of a model."""
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """What an optimiser changes."""
+        ...
+
+    def state(self) -> State:
+        """Gives a copy of the trained weights."""
+        ...
+
+    def load(self, state: State) -> None:
+        """Sets the trained weights."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Writes them in the form that peft or transformers loads."""
+        ...
+
+    def leave(self) -> None:
+        """Makes the model what it was before."""
+        ...
+
+
+@contextmanager
+def adapted(model: LanguageModel, lora: Lora, *, seed: int, state: State | None = None) -> Iterator[Trainee]:
+    """Makes part of `model` trainable, from `seed` or from a trained `state`; afterwards the model is what it was.
+
+    Inside, torch's generator is that of `seed`; outside, it is left as it was.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        trainee: Trainee = _Adapter(model, lora) if lora.method == "lora" else _Weights(model, lora)
+        try:
+            if state is not None:
+                trainee.load(state)
+            yield trainee
+        finally:
+            trainee.leave()
+
+
+def targets(model: LanguageModel, lora: Lora) -> list[str]:
+    """Gives the full names of the linear modules that get an adapter.
+
+    Raises:
+        ValueError: none of the named modules is a linear one in the adapted layers.
+    """
+    trained = model.layers[model.depth(lora) :]
+    inside = {id(part): "" for layer in trained for part in layer.modules()}
+    linear = [
+        name
+        for name, part in model.module.named_modules()
+        if id(part) in inside and isinstance(part, nn.Linear | Conv1D)
+    ]
+    if lora.modules == "all-linear":
+        return linear
+    chosen = [name for name in linear if name.rpartition(".")[2] in lora.modules]
+    if not chosen:
+        known = sorted({name.rpartition(".")[2] for name in linear})
+        raise ValueError(f"lora.modules {list(lora.modules)} are not in this model; its linear modules are {known}.")
+    return chosen
+
+
+class _Adapter:
+    """A LoRA adapter on a model; dropout is active in the adapter only."""
+
+    def __init__(self, model: LanguageModel, lora: Lora) -> None:
+        self._model = model
+        names = targets(model, lora)
+        config = LoraConfig(
+            r=lora.rank,
+            lora_alpha=lora.alpha,
+            lora_dropout=lora.dropout,
+            target_modules=names,
+            fan_in_fan_out=isinstance(model.module.get_submodule(names[0]), Conv1D),
+            task_type="CAUSAL_LM",
+        )
+        self._peft = get_peft_model(model.module, config).eval()
+        self._peft.peft_config["default"].base_model_name_or_path = model.name
+        for name, part in self._peft.named_modules():
+            if "lora_dropout" in name:
+                part.train()
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """The adapter's matrices."""
+        return [parameter for parameter in self._peft.parameters() if parameter.requires_grad]
+
+    def state(self) -> State:
+        """Gives a copy of the adapter's matrices."""
+        return {name: weight.cpu().clone() for name, weight in get_peft_model_state_dict(self._peft).items()}
+
+    def load(self, state: State) -> None:
+        """Sets the adapter's matrices."""
+        set_peft_model_state_dict(self._peft, state)
+
+    def save(self, folder: Path) -> None:
+        """Writes a folder for `PeftModel.from_pretrained`, without peft's empty model card."""
+        self._peft.save_pretrained(folder)
+        (folder / "README.md").unlink(missing_ok=True)
+
+    def leave(self) -> None:
+        """Takes the adapter off."""
+        self._peft.unload()
+        del self._model.module.peft_config  # left behind by peft; the next adapter would be taken for a second one
+
+
+class _Weights:
+    """The weights of the top layers, or all of them."""
+
+    def __init__(self, model: LanguageModel, lora: Lora) -> None:
+        self._model = model
+        part = model.module if lora.top is None else model.layers[model.depth(lora) :]
+        chosen = {id(parameter) for parameter in part.parameters()}
+        self._named = {name: weight for name, weight in model.module.named_parameters() if id(weight) in chosen}
+        self._before = self.state()
+        for weight in self._named.values():
+            weight.requires_grad_(True)
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """The trained weights."""
+        return list(self._named.values())
+
+    def state(self) -> State:
+        """Gives a copy of the trained weights."""
+        return {name: weight.detach().cpu().clone() for name, weight in self._named.items()}
+
+    def load(self, state: State) -> None:
+        """Sets the trained weights."""
+        with torch.no_grad():
+            for name, weight in self._named.items():
+                weight.copy_(state[name])
+
+    def save(self, folder: Path) -> None:
+        """Writes a whole model folder for `AutoModelForCausalLM.from_pretrained`."""
+        self._model.module.save_pretrained(folder)
+
+    def leave(self) -> None:
+        """Puts the old weights back."""
+        self.load(self._before)
+        for weight in self._named.values():
+            weight.requires_grad_(False)
+            weight.grad = None

@@ -1,0 +1,115 @@
+"""The language model: found by folder, hub id or "embedded", loaded frozen, and known by the content of its weights."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging
+
+from cotune.training.cut import decoder_layers
+from cotune.training.embedded import HUB_NAME, model_folder
+from cotune.training.settings import Lora, Train
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A frozen causal language model with its tokenizer; `name` is how others find it, `fingerprint` what it holds."""
+
+    name: str
+    module: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    fingerprint: str
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.module.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What it computes in."""
+        return self.module.dtype
+
+    @property
+    def layers(self) -> torch.nn.ModuleList:
+        """Its decoder layers, lowest first."""
+        return decoder_layers(self.module, int(self.module.config.get_text_config().num_hidden_layers))
+
+    def depth(self, lora: Lora) -> int:
+        """Gives how many of the lowest layers stay frozen."""
+        return 0 if lora.top is None else max(len(self.layers) - lora.top, 0)
+
+
+def load_model(name: str, *, train: Train, lora: Lora) -> LanguageModel:
+    """Gives the model `name`: a local folder, a hub id, or "embedded".
+
+    Raises:
+        ValueError: there is no such model, or it is no decoder.
+    """
+    source = str(model_folder()) if name == "embedded" else name
+    device = _device(train.device)
+    dtype = _dtype(train.dtype, device, lora)
+    try:
+        with _quiet():
+            module = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, trust_remote_code=False)
+            tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"Cannot load the model {name!r}: {_first_line(error)} Give a local folder, a hub id or 'embedded'."
+        ) from error
+    module.requires_grad_(False).eval().to(device)
+    shown = HUB_NAME if name == "embedded" else name
+    return LanguageModel(shown, module, tokenizer, _fingerprint(module, tokenizer))
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"train.device {name!r} cannot be used: {_first_line(error)} Use 'auto' or 'cpu'.") from error
+
+
+def _dtype(name: str, device: torch.device, lora: Lora) -> torch.dtype:
+    """Gives bfloat16 for a frozen model on a GPU, else float32: weights that are trained need its precision."""
+    if name != "auto":
+        return DTYPES[name]
+    return torch.bfloat16 if device.type == "cuda" and lora.method == "lora" else torch.float32
+
+
+def _fingerprint(module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> str:
+    """Gives a digest of weights, configuration class, vocabulary and chat template."""
+    digest = hashlib.sha256(type(module).__name__.encode())
+    for name, weight in sorted(module.state_dict().items()):
+        digest.update(f"{name} {tuple(weight.shape)} {weight.dtype}".encode())
+        digest.update(weight.contiguous().cpu().flatten().view(torch.uint8).numpy())
+    config = module.config.to_diff_dict()
+    digest.update(repr(sorted((key, str(config[key])) for key in config if not key.startswith("_"))).encode())
+    digest.update(repr(sorted(tokenizer.get_vocab().items())).encode())
+    digest.update(str(tokenizer.chat_template).encode())
+    return digest.hexdigest()
+
+
+def _first_line(error: Exception) -> str:
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return line if line.endswith(".") else f"{line}."
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps transformers from drawing its own progress bars and notes about loading."""
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()

@@ -1,0 +1,107 @@
+"""A store of tensors by key: in memory up to a number of bytes, and on disk in files that are whole or absent."""
+
+import os
+import tempfile
+import warnings
+from collections import OrderedDict
+from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+SHARD_BYTES = 32 << 20
+
+
+class Store:
+    """Tensors by key; the least recently used leave memory first, and what was flushed can be read again from disk.
+
+    Keys name contents, so that processes may share a folder: the worst that can happen is a tensor written twice.
+    """
+
+    def __init__(self, *, memory_bytes: int, folder: Path | None = None) -> None:
+        self._memory: OrderedDict[str, torch.Tensor] = OrderedDict()
+        self._room = memory_bytes
+        self._unwritten: dict[str, torch.Tensor] = {}
+        self._unwritten_bytes = 0
+        self._folder = folder
+        self._shards = _index(folder) if folder else {}
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._memory or key in self._unwritten or key in self._shards
+
+    def put(self, key: str, tensor: torch.Tensor) -> None:
+        """Keeps `tensor`; with a folder it is written once 32 MiB have gathered, or at `flush`."""
+        self._remember(key, tensor)
+        if self._folder is None:
+            return
+        self._unwritten[key] = tensor
+        self._unwritten_bytes += tensor.nbytes
+        if self._unwritten_bytes >= SHARD_BYTES:
+            self.flush()
+
+    def take(self, keys: Iterable[str]) -> dict[str, torch.Tensor]:
+        """Gives those of `keys` that are there, reading each file at most once."""
+        found: dict[str, torch.Tensor] = {}
+        files: dict[Path, list[str]] = {}
+        for key in dict.fromkeys(keys):
+            if key in self._memory:
+                self._memory.move_to_end(key)
+                found[key] = self._memory[key]
+            elif key in self._unwritten:
+                found[key] = self._unwritten[key]
+            elif key in self._shards:
+                files.setdefault(self._shards[key], []).append(key)
+        for path, wanted in files.items():
+            found |= self._read(path, wanted)
+        return found
+
+    def flush(self) -> None:
+        """Writes what has gathered as one file, which appears under its name only when it is complete."""
+        if self._folder is None or not self._unwritten:
+            return
+        tensors, self._unwritten, self._unwritten_bytes = self._unwritten, {}, 0
+        path = self._folder / f"{sha256(''.join(sorted(tensors)).encode()).hexdigest()[:32]}.safetensors"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".writing-", dir=self._folder) as scratch:
+                save_file(tensors, Path(scratch, "shard"))
+                os.replace(Path(scratch, "shard"), path)
+        except (OSError, SafetensorError) as error:
+            warnings.warn(f"The cache {self._folder} cannot be written ({error}); going on without.", stacklevel=2)
+            self._folder = None
+            return
+        self._shards.update(dict.fromkeys(tensors, path))
+
+    def _read(self, path: Path, keys: list[str]) -> dict[str, torch.Tensor]:
+        try:
+            with safe_open(path, framework="pt") as shard:
+                found = {key: shard.get_tensor(key) for key in keys}
+        except (OSError, SafetensorError):  # removed meanwhile, or damaged: it is only a cache
+            self._shards = {key: other for key, other in self._shards.items() if other != path}
+            return {}
+        for key, tensor in found.items():
+            self._remember(key, tensor)
+        return found
+
+    def _remember(self, key: str, tensor: torch.Tensor) -> None:
+        if key in self._memory:
+            self._room += self._memory.pop(key).nbytes
+        self._memory[key] = tensor
+        self._room -= tensor.nbytes
+        while self._room < 0:
+            self._room += self._memory.popitem(last=False)[1].nbytes
+
+
+def _index(folder: Path) -> dict[str, Path]:
+    """Gives the file of each key in `folder`; a damaged file counts as absent."""
+    shards: dict[str, Path] = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(path, framework="pt") as shard:
+                shards.update(dict.fromkeys(shard.keys(), path))
+        except (OSError, SafetensorError):
+            continue
+    return shards

@@ -1,0 +1,105 @@
+"""The frozen trunk: what the layers below the cut give for a node, computed once and kept.
+
+The lower layers never change in a study, so neither do their outputs, keys and values. Each node is computed alone,
+after its parent, so that what is kept depends on tokens only: not on the batch, the trial or the process that first
+needed it. It is kept in memory and, with a folder, on disk.
+"""
+
+import hashlib
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import torch
+
+from cotune.training.cut import below
+from cotune.training.forest import Node
+from cotune.training.model import LanguageModel
+from cotune.training.past import Past
+from cotune.training.store import Store
+
+STATES_BYTES = 1 << 30
+PASTS_BYTES = 1 << 30
+
+
+class Trunk:
+    """What the lowest `depth` layers of a model give for nodes: their states and their pasts.
+
+    States are [token, width]. A past holds keys and values [layer, key or value, head, token, width]; it is needed
+    where a child is computed or where decoding goes on.
+    """
+
+    def __init__(self, model: LanguageModel, depth: int, *, cache: Path | None = None) -> None:
+        self.depth = depth
+        self._model = model
+        self._layers = model.layers
+        dtype = str(model.dtype).removeprefix("torch.")
+        folder = cache / "trunk" / f"{model.fingerprint[:32]}-{depth}-{dtype}" if cache else None
+        self._states = Store(memory_bytes=STATES_BYTES, folder=folder)
+        self._pasts = Store(memory_bytes=PASTS_BYTES)
+
+    def prepare(
+        self, nodes: Iterable[Node], *, pasts: bool = False, progress: Callable[[int, int], None] | None = None
+    ) -> None:
+        """Computes what is not there yet of `nodes`; `progress` is told (done, total).
+
+        It costs a forward pass of the lower layers over each new node, once for all trials. With `pasts` the pasts that
+        this yields are kept too.
+        """
+        missing = [node for node in dict.fromkeys(nodes) if _key(node) not in self._states]
+        for done, node in enumerate(missing):
+            if progress:
+                progress(done, len(missing))
+            states, past = self._compute(node)
+            self._states.put(_key(node), states)
+            if pasts:
+                self._pasts.put(_key(node), past)
+        if progress and missing:
+            progress(len(missing), len(missing))
+        self._states.flush()
+
+    def states(self, nodes: Sequence[Node]) -> torch.Tensor:
+        """Gives the states of `nodes`, one after another, [token, width]."""
+        found = self._states.take(_key(node) for node in nodes)
+        for node in nodes:
+            if _key(node) not in found:
+                found[_key(node)], _ = self._compute(node)
+                self._states.put(_key(node), found[_key(node)])
+        return torch.cat([found[_key(node)] for node in nodes]).to(self._model.device)
+
+    def past(self, line: Sequence[Node]) -> torch.Tensor:
+        """Gives the past of a whole line from the root on, its tokens one after another."""
+        found = self._pasts.take(_key(node) for node in line)
+        for node in line:
+            if _key(node) not in found:
+                _, found[_key(node)] = self._compute(node)
+                self._pasts.put(_key(node), found[_key(node)])
+        return torch.cat([found[_key(node)] for node in line], dim=3).to(self._model.device)
+
+    @torch.no_grad()
+    def _compute(self, node: Node) -> tuple[torch.Tensor, torch.Tensor]:
+        """Gives states and past of one node, on the CPU."""
+        model, start, new = self._model, node.start, len(node.ids)
+        end = start + new
+        past = Past(first=0, count=self.depth, columns=end)
+        if node.parent is not None:
+            before = self.past(node.parent.line)
+            past.make(before, 1)
+            past.buffer[:, :, 0, :, :start] = before
+            past.filled = start
+        mask = torch.full((new, end), torch.finfo(model.dtype).min, dtype=model.dtype, device=model.device)
+        with below(self._layers, self.depth) as given:
+            model.module.base_model(
+                input_ids=torch.tensor([node.ids], device=model.device),
+                position_ids=torch.arange(start, end, device=model.device)[None],
+                attention_mask=mask.triu_(start + 1)[None, None],
+                past_key_values=past,
+                use_cache=True,
+            )
+        return given[0][0].cpu(), past.buffer[:, :, 0, :, start:].cpu().clone()
+
+
+def _key(node: Node) -> str:
+    """Gives a digest of the tokens of a node and of its ancestors, cuts included."""
+    above = "" if node.parent is None else _key(node.parent)
+    return hashlib.sha256(above.encode() + array("q", node.ids).tobytes()).hexdigest()
