@@ -12,7 +12,12 @@ import typer
 from cotune import __version__
 from cotune.cli import errors
 from cotune.cli.env import env
+from cotune.cli.export import export
+from cotune.cli.features import features
+from cotune.cli.report import report
+from cotune.cli.run import run
 from cotune.cli.space import space
+from cotune.cli.status import status
 
 try:
     from typer._click.exceptions import ClickException
@@ -53,12 +58,12 @@ def cotune(
         typer.echo(context.get_help())
 
 
-def _help(command: Callable[..., None]) -> str:
+def _help(command: Callable[..., int | None]) -> str:
     """Gives the docstring; in it, a line of backslash and b begins lines that are kept as they are."""
     return cleandoc(command.__doc__ or "").replace(r"\b", "\b")
 
 
-COMMANDS: tuple[Callable[..., None], ...] = (space, env)
+COMMANDS: tuple[Callable[..., int | None], ...] = (run, report, status, export, space, features, env)
 
 app.callback(invoke_without_command=True, help=_help(cotune))(cotune)
 for command in COMMANDS:

@@ -3,7 +3,10 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from typing import TypeAlias
+
+from cotune.mixture import Mixture
 
 Json: TypeAlias = "str | int | float | bool | Mapping[str, Json] | Sequence[Json] | None"
 
@@ -32,3 +35,22 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def _is_number(cell: str) -> bool:
     return not cell or cell[0] in "+-.0123456789"
+
+
+def plain(value: object) -> Json:
+    """Gives a dataclass of plain data as JSON; a mixture as its parts.
+
+    Raises:
+        TypeError: it holds something else.
+    """
+    if isinstance(value, Mixture):
+        return value.to_json()
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(vars(value)[field.name]) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    raise TypeError(f"{type(value).__name__} has no JSON form.")

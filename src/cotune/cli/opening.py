@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cotune import __version__
 from cotune.config import StudyConfig, build_problem, load_config, load_targets
-from cotune.config.pool import load_entries, names_only, pool_entries
+from cotune.config.dump import dump_config
+from cotune.config.pool import load_entries, names_only, pool_entries, without_leaks
 from cotune.problem import Problem
 from cotune.task import Task
 
@@ -22,12 +24,16 @@ class Opened:
     base: Path
     folder: Path
 
-    def problem(self, *, data: Path | None = None) -> Problem:
-        """Gives the problem with all rows loaded; `data` stands in for the datasets' sources."""
+    def problem(self, *, data: Path | None = None, clean: bool = True) -> Problem:
+        """Gives the problem with all rows loaded; `data` stands in for the datasets' sources.
+
+        With `clean`, leaking train rows are dropped or refused, as the study says.
+        """
         entries = self.config.datasets
         if self.config.evaluate is not None and all(isinstance(entry, Task) for entry in entries):
             return build_problem(self.config, names_only(entries))
-        return build_problem(self.config, load_entries(entries, self.base, data=data))
+        tasks = load_entries(entries, self.base, data=data)
+        return build_problem(self.config, without_leaks(tasks, self.config.leaks) if clean else tasks)
 
 
 def open_study(
@@ -50,6 +56,12 @@ def open_study(
     file = study / SAVED if is_folder else study
     config = load_config(file, [*overrides, *chosen_targets(targets, targets_file)])
     return Opened(config, file.parent, study if is_folder else (runs or Path("runs")) / config.name)
+
+
+def save_config(opened: Opened) -> None:
+    """Keeps the configuration beside the study's journal; its paths then lead to the same data from anywhere."""
+    text = f"# Kept by cotune {__version__}: the study as it was run last.\n{dump_config(opened.config, opened.base)}"
+    (opened.folder / SAVED).write_text(text, encoding="utf-8")
 
 
 def chosen_targets(targets: Sequence[str] | None, targets_file: Path | None) -> list[str]:

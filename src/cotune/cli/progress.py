@@ -1,6 +1,7 @@
 """How far a study has come: bars on a terminal, one line per finished trial elsewhere; all on standard error."""
 
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -9,24 +10,24 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn
 from rich.progress import Progress as Bars
 
+from cotune.cli.errors import one_line
 from cotune.problem import Problem
-from cotune.trial import Progress, Record
+from cotune.study import Event, Finished
+from cotune.trial import Progress, Record, Trial
 
 
 class Display:
     """Shows finished fine-tunings of `total`, time left and the best value; `quiet` shows nothing."""
 
-    def __init__(self, problem: Problem, *, total: int, done: int = 0, quiet: bool = False) -> None:
+    def __init__(self, problem: Problem, *, total: int, quiet: bool = False) -> None:
         self.problem = problem
-        self.total = total
-        self.done = done
         self.best: float | None = None
+        self.ended = 0
         self.trained = 0
         self.started = time.monotonic()
-        console = Console(stderr=True, quiet=quiet)
-        self.console = console
-        self.bars = Bars(*_columns(), console=console, transient=True, disable=not console.is_terminal or quiet)
-        self.study = self.bars.add_task("study", total=total, completed=done)
+        self.console = Console(stderr=True, quiet=quiet)
+        self.bars = Bars(*_columns(), console=self.console, transient=True, disable=not self.console.is_terminal)
+        self.study = self.bars.add_task("fine-tunings", total=total)
         self.trial = self.bars.add_task("", total=None, visible=False)
 
     def __enter__(self) -> Self:
@@ -41,48 +42,47 @@ class Display:
     def stage(self, progress: Progress) -> None:
         """Shows how far the running request's stage has come."""
         about = "" if progress.request is None else f"{progress.request.mixture}: "
+        what = escape(shorten(f"{about}{progress.stage}", 60))
+        self.bars.update(self.trial, description=what, total=progress.total, completed=progress.done, visible=True)
+
+    def resumed(self, records: Sequence[Record]) -> None:
+        """Counts what an earlier run has left."""
+        trials = [record.trial for record in records if record.trial is not None and record.trial.is_finished]
+        self.best = max((self.problem.value(trial) for trial in trials if len(trial.request.mixture)), default=None)
         self.bars.update(
-            self.trial,
-            description=escape(shorten(f"{about}{progress.stage}", 60)),
-            total=progress.total,
-            completed=progress.done,
-            visible=True,
+            self.study, completed=sum(record.attempts for record in records if len(record.request.mixture))
         )
 
-    def finished(self, record: Record) -> None:
-        """Counts an ended trial and prints its line."""
-        trial = record.trial
-        if trial is None:
+    def event(self, event: Event) -> None:
+        """Prints the line of an ended fine-tuning and moves the bar."""
+        if not isinstance(event, Finished) or event.record.trial is None:
             return
-        is_training = len(record.request.mixture) > 0
-        self.done += is_training
-        self.trained += is_training and not trial.source
-        if trial.is_finished and is_training:
-            value = self.problem.value(trial)
-            self.best = value if self.best is None else max(self.best, value)
+        trial = event.record.trial
+        self.ended += 1
+        if len(trial.request.mixture):
+            self.trained += not trial.source
+            if trial.is_finished:
+                value = self.problem.value(trial)
+                self.best = value if self.best is None else max(self.best, value)
+        left = self.left(event.trials - event.fine_tunings)
         best = "" if self.best is None else f"best {self.best:.3f}"
-        left = self.left()
-        self.bars.update(self.study, completed=self.done, description=f"study  {best}  {left}")
         self.bars.update(self.trial, visible=False)
-        self.console.print(escape(self.line(record, left)), highlight=False, soft_wrap=True)
+        self.bars.update(self.study, completed=event.fine_tunings, description=f"fine-tunings  {best}  {left}")
+        line = f"{event.fine_tunings}/{event.trials}  {outcome(self.problem, event.record, trial)}"
+        self.console.print(escape(f"{line}{f'  {best}, {left}' if left else ''}"), highlight=False, soft_wrap=True)
 
-    def line(self, record: Record, left: str) -> str:
-        """Gives the line of an ended trial: number, value or error, mixture, reason, time."""
-        trial = record.trial
-        if trial is None:
+    def left(self, more: int) -> str:
+        """Gives the time left for `more` fine-tunings, by the mean time of those since the start; "" while unknown."""
+        if not self.trained or more < 1:
             return ""
-        outcome = f"{self.problem.value(trial):.3f}" if trial.is_finished else f"failed ({trial.error})"
-        reused = f", reused from {trial.source}" if trial.source else ""
-        parts = [f"{self.done}/{self.total}", outcome, f"{record.request.mixture}"]
-        parts.append(f"({record.proposal.reason}, seed {record.request.seed}, {trial.seconds:.0f} s{reused})")
-        return "  ".join([*parts, left]).rstrip()
+        return f"about {duration((time.monotonic() - self.started) / self.trained * more)} left"
 
-    def left(self) -> str:
-        """Gives the time left, from the mean time of the fine-tunings since the start; empty while unknown."""
-        if not self.trained or self.done >= self.total:
-            return ""
-        seconds = (time.monotonic() - self.started) / self.trained * (self.total - self.done)
-        return f"about {duration(seconds)} left"
+
+def outcome(problem: Problem, record: Record, trial: Trial) -> str:
+    """Gives what became of a request: value or error, mixture, reason, seed and time."""
+    what = f"{problem.value(trial):.3f}" if trial.is_finished else f"failed ({one_line(trial.error or '')})"
+    reused = f", reused from {trial.source}" if trial.source else f", {duration(trial.seconds)}"
+    return f"{what}  {trial.request.mixture}  ({record.proposal.reason}, seed {trial.request.seed}{reused})"
 
 
 def duration(seconds: float) -> str:

@@ -1,6 +1,6 @@
 """From a configuration to the objects of a study: problem, sampler and what makes its evaluation."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -11,7 +11,7 @@ from cotune.problem import Problem
 from cotune.search import Sampler
 from cotune.task import Task
 from cotune.training import FineTune
-from cotune.trial import Comparable, Evaluate, Progress
+from cotune.trial import Evaluate, Progress
 
 Tell = Callable[[Progress], None]
 """Takes how far the work has come."""
@@ -80,11 +80,6 @@ class OwnEvaluation:
         if not callable(found):
             raise ValueError(f"An evaluation is a function; {self.reference!r} is {type(found).__name__}.")
         return cast(Evaluate, found)
-
-    def settings(self) -> Mapping[str, object]:
-        """Gives what makes its scores comparable: what it says itself, or else its name."""
-        found = self()
-        return found.settings() if isinstance(found, Comparable) else {"evaluate": self.reference}
 
 
 def evaluation(

@@ -1,12 +1,14 @@
 """Pools: which datasets there are, and how they are loaded."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from cotune.config.model import dataset
 from cotune.strict_yaml import read_yaml
 from cotune.task import Task
+from cotune.tasks.leaks import drop_leaks, find_leaks
 from cotune.tasks.load import load_task
 from cotune.tasks.pool import folder_specs
 from cotune.tasks.spec import DatasetSpec
@@ -42,38 +44,45 @@ def names_only(entries: Iterable[Entry]) -> tuple[Task, ...]:
     return tuple(Task(entry.name) for entry in entries)
 
 
-def load_entries(
-    entries: Iterable[Entry], base: Path, *, data: Path | None = None, tell: Callable[[str], None] | None = None
-) -> tuple[Task, ...]:
+def load_entries(entries: Iterable[Entry], base: Path, *, data: Path | None = None) -> tuple[Task, ...]:
     """Loads datasets; paths are relative to `base`. A folder of `data` with a dataset's name stands in for its source.
 
     Raises:
-        FileNotFoundError: a dataset is not there.
+        FileNotFoundError: a dataset, or `data`, is not there.
         ValueError: an entry has no path, or a dataset breaks a rule; names file and line.
     """
-    tasks = []
-    for entry in entries:
-        if tell:
-            tell(entry.name)
-        if data is not None:
-            tasks.append(load_task(_stand_in(entry, data), data))
-        elif isinstance(entry, Task):
-            raise ValueError(f"Dataset {entry.name!r} has no path; add one, or give a folder of datasets with --data.")
-        else:
-            tasks.append(load_task(entry, base))
-    return tuple(tasks)
+    if data is not None and not data.is_dir():
+        raise FileNotFoundError(f"There is no data folder {str(data)!r}.")
+    return tuple(_load(entry, base, data) for entry in entries)
 
 
-def _stand_in(entry: Entry, data: Path) -> DatasetSpec:
-    if not (data / entry.name).is_dir():
-        raise FileNotFoundError(f"Dataset {entry.name!r}: the data folder {str(data)!r} has no folder of that name.")
+def _load(entry: Entry, base: Path, data: Path | None) -> Task:
+    if data is not None and (data / entry.name).is_dir():
+        return load_task(_stand_in(entry), data)
+    if isinstance(entry, Task):
+        raise ValueError(f"Dataset {entry.name!r} has no path; add one, or give a folder of datasets with --data.")
+    return load_task(entry, base)
+
+
+def _stand_in(entry: Entry) -> DatasetSpec:
+    """Gives the entry for a folder of its name in our plain format, whose columns and splits need no telling."""
     if isinstance(entry, Task):
         return DatasetSpec(entry.name, entry.name)
     return replace(entry, path=entry.name, splits={}, columns={}, subset=None, revision=None, group=None)
 
 
-def absolute(entry: Entry, base: Path) -> Entry:
-    """Gives an entry that means the same from any folder: local paths are written from the root."""
-    if isinstance(entry, Task) or not (base / entry.path).exists():
-        return entry
-    return replace(entry, path=str((base / entry.path).absolute()))
+def without_leaks(tasks: Sequence[Task], policy: Literal["drop", "refuse", "keep"]) -> tuple[Task, ...]:
+    """Gives the tasks without train rows that stand in a dev or test split of the pool, as `policy` says.
+
+    Raises:
+        ValueError: there are such rows and the policy is to refuse.
+    """
+    leaks = [] if policy == "keep" else [leak for leak in find_leaks(tasks) if not leak.is_short]
+    if leaks and policy == "refuse":
+        first = leaks[0]
+        raise ValueError(
+            f"{len({(leak.train_task, leak.train_id) for leak in leaks})} train rows stand in dev or test rows, as "
+            f"{first.train_id!r} of {first.train_task!r} in {first.split} of {first.other_task!r}. Remove them, or "
+            "set leaks: drop. `cotune check` lists them."
+        )
+    return drop_leaks(tasks, leaks)

@@ -1,0 +1,85 @@
+"""`cotune run`: the search itself, to be stopped and run again at will."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cotune.cli.options import AsJson, DataFolder, Overrides, RunsFolder, StudyFile, Targets, TargetsFile
+
+
+def run(
+    study: StudyFile,
+    overrides: Overrides = None,
+    *,
+    trials: Annotated[int | None, typer.Option(metavar="N", help="Fine-tunings in all, over all runs.")] = None,
+    max_hours: Annotated[float | None, typer.Option(metavar="H", help="Start nothing new after so many hours.")] = None,
+    patience: Annotated[int | None, typer.Option(metavar="N", help="Stop after N without a better value.")] = None,
+    min_improvement: Annotated[
+        float | None, typer.Option(metavar="X", help="Stop when less than X (a score) is expected to be gained.")
+    ] = None,
+    sampler: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Sampler: a name or your own module:object.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of the search.")] = None,
+    batch: Annotated[int | None, typer.Option(metavar="N", help="Fine-tunings proposed together.")] = None,
+    target: Targets = None,
+    targets: TargetsFile = None,
+    reuse: Annotated[
+        list[Path] | None,
+        typer.Option("--reuse", metavar="FOLDER", help="Study folder to take equal trials from; repeatable."),
+    ] = None,
+    in_process: Annotated[bool, typer.Option("--in-process", help="Train in this process, for debugging.")] = False,
+    allow: Annotated[
+        bool, typer.Option("--allow", help="Where settings or data changed, start a new group of trials.")
+    ] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="First make a damaged journal again from its trials.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be trained next; train nothing.")] = False,
+    data: DataFolder = None,
+    runs: RunsFolder = None,
+    as_json: AsJson = False,
+) -> int:
+    r"""Searches for the best mixture: trains, predicts, proposes the next; stop it and run it again at will.
+
+    \b
+    cotune run study.yaml --trials 24
+    cotune run study.yaml --sampler random budget.tokens=50000
+    Ctrl-C stops it; the same command goes on. Next: cotune report study.yaml
+    """
+    from cotune.cli.opening import open_study
+    from cotune.cli.preview import preview
+    from cotune.cli.searching import Search
+
+    settings = {
+        "search.trials": trials,
+        "search.max_hours": max_hours,
+        "search.patience": patience,
+        "search.min_improvement": min_improvement,
+        "search.sampler": sampler,
+        "search.seed": seed,
+        "search.batch": batch,
+    }
+    changes = [*(overrides or ()), *given(settings.items())]
+    opened = open_study(study, changes, runs=runs, targets=target, targets_file=targets)
+    search = Search(
+        opened,
+        opened.problem(data=data),
+        f"cotune run {study}",
+        reuse=tuple(reuse or ()),
+        in_process=in_process,
+        allow=allow,
+        quiet=as_json,
+    )
+    if dry_run:
+        return preview(search, as_json=as_json)
+    if rebuild:
+        search.rebuild()
+    return search.run()
+
+
+def given(settings: Iterable[tuple[str, int | float | str | None]]) -> list[str]:
+    """Gives the overrides that options stand for; options that were not given stand for none."""
+    return [f"{key}={value}" for key, value in settings if value is not None]

@@ -1,0 +1,130 @@
+"""Running a study from the command line: worker, bars, signals, and what is printed at the end."""
+
+import signal
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from cotune import journal
+from cotune.cache import cache_root
+from cotune.cli.console import Json, print_json, print_text
+from cotune.cli.errors import INTERRUPTED, OK, TERMINATED, say
+from cotune.cli.opening import Opened, save_config
+from cotune.cli.progress import Display
+from cotune.config import OwnEvaluation, build_sampler, evaluation
+from cotune.problem import Problem
+from cotune.study import Event, Stopped, Study, interruptible, reuse
+from cotune.trial import Evaluate
+from cotune.worker import Worker
+
+HEAVY = ("torch", "transformers", "peft")
+"""What a training child needs, imported once."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """One call of `cotune run`; `again` is the command that goes on."""
+
+    opened: Opened
+    problem: Problem
+    again: str
+    reuse: tuple[Path, ...] = ()
+    in_process: bool = False
+    allow: bool = False
+    quiet: bool = False
+
+    @property
+    def study(self) -> Study:
+        """The study in its folder."""
+        config = self.opened.config
+        own = {} if config.evaluate is None else {"evaluate": config.evaluate}
+        return Study(self.opened.folder, self.problem, seed=config.search.seed, allow=self.allow, settings=own)
+
+    def rebuild(self) -> None:
+        """Makes the study's journal again from its trials' files."""
+        journal.rebuild(self.opened.folder)
+        say(f"The journal in {self.opened.folder} was made again from its trials; the old one is kept beside it.")
+
+    def run(self) -> int:
+        """Runs the study to its end and gives the exit code.
+
+        Raises:
+            ValueError: the study cannot begin or go on; see `Study.run`.
+        """
+        study, config = self.study, self.opened.config
+        display = Display(self.problem, total=config.search.trials, quiet=self.quiet)
+        display.resumed(study.records())
+        watcher = _Watcher(self.opened, display)
+        with ExitStack() as stack:
+            evaluate, stops = self._evaluate(display, stack)
+            asked = stack.enter_context(interruptible(study.request_stop, *stops))
+            stack.enter_context(display)
+            with suppress(KeyboardInterrupt):  # the second Ctrl-C, or one while the model loads: the journal is closed
+                study.run(
+                    evaluate,
+                    sampler=build_sampler(config, self.opened.base),
+                    trials=config.search.trials,
+                    hours=config.search.max_hours,
+                    patience=config.search.patience,
+                    min_improvement=config.search.min_improvement,
+                    confirm=config.search.confirm,
+                    batch=config.search.batch,
+                    on_event=watcher.event,
+                )
+        if not display.ended and not self.quiet:
+            print_text("Nothing was left to train.")
+        return self._conclude(study, watcher.stopped, asked.signal)
+
+    def _evaluate(self, display: Display, stack: ExitStack) -> tuple[Evaluate, list[Callable[[], None]]]:
+        """Gives the evaluation, here or in a child process, and what asks it to stop."""
+        config, limits = self.opened.config, self.opened.config.limits
+        factory = evaluation(config, self.problem.tasks, folder=self.opened.base, cache=cache_root() / "trunk")
+        if self.in_process:
+            return self._reusing(factory(display.stage)), []
+        worker = Worker(
+            factory,
+            progress=display.stage,
+            timeout=None if limits.hours is None else limits.hours * 3600,
+            memory=None if limits.memory_gib is None else int(limits.memory_gib * 2**30),
+            preload=() if isinstance(factory, OwnEvaluation) else HEAVY,
+        )
+        return self._reusing(stack.enter_context(worker)), [worker.request_stop]
+
+    def _reusing(self, evaluate: Evaluate) -> Evaluate:
+        return reuse(evaluate, self.reuse, self.problem.tasks) if self.reuse else evaluate
+
+    def _conclude(self, study: Study, stopped: Stopped | None, signalled: int | None) -> int:
+        """Prints what came out and gives the exit code."""
+        if stopped is None or stopped.rule == "interrupted":
+            say(f"Stopped; no finished fine-tuning is lost. Go on with: {self.again}")
+            return TERMINATED if signalled == signal.SIGTERM else INTERRUPTED
+        if stopped.rule == "failures":
+            raise ValueError(stopped.message)
+        verdict = study.verdict()
+        if self.quiet:
+            winner = None if verdict.winner is None else verdict.winner.to_json()
+            facts: dict[str, Json] = {"stopped": stopped.rule, "message": stopped.message, "folder": str(study.folder)}
+            print_json(facts | {"winner": winner, "verdict": verdict.sentence, "warnings": verdict.warnings})
+            return OK
+        print_text(f"\n{verdict}\n\nStopped: {stopped.message}.")
+        print_text(f"Next: {self.again.replace(' run ', ' report ', 1)}")
+        return OK
+
+
+@dataclass
+class _Watcher:
+    """Passes a study's events on, and keeps its configuration beside the journal once that is open."""
+
+    opened: Opened
+    display: Display
+    stopped: Stopped | None = None
+    is_saved: bool = False
+
+    def event(self, event: Event) -> None:
+        if not self.is_saved:
+            save_config(self.opened)
+            self.is_saved = True
+        if isinstance(event, Stopped):
+            self.stopped = event
+        self.display.event(event)

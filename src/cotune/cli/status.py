@@ -1,0 +1,48 @@
+"""`cotune status`: where a study stands, also while it runs."""
+
+from cotune.cli.console import Json, print_json, print_text
+from cotune.cli.options import AsJson, RunsFolder, StudyFile
+
+
+def status(study: StudyFile, *, runs: RunsFolder = None, as_json: AsJson = False) -> None:
+    r"""Tells where a study stands: trials done, failed and pending, best so far; also while it runs.
+
+    \b
+    cotune status study.yaml
+    """
+    from cotune.cli.opening import open_study
+    from cotune.config import build_problem
+    from cotune.config.pool import names_only
+    from cotune.journal import read_journal
+    from cotune.reporting.lines import curve
+    from cotune.reporting.logged import stop_rule
+
+    opened = open_study(study, runs=runs)
+    problem = build_problem(opened.config, names_only(opened.config.datasets))
+    view = read_journal(opened.folder, examples=False)
+    steps = list(curve(problem, view.records))
+    trained = [record for record in view.records if len(record.request.mixture)]
+    facts: dict[str, Json] = {
+        "folder": str(opened.folder),
+        "trials": opened.config.search.trials,
+        "finished": sum(record.trial is not None and record.trial.is_finished for record in trained),
+        "failed": sum(record.trial is not None and not record.trial.is_finished for record in trained),
+        "pending": sum(record.trial is None for record in trained),
+        "best": steps[-1].best if steps else None,
+        "best_mixture": steps[-1].mixture if steps else None,
+        "tokens": sum(record.trial.tokens for record in trained if record.trial),
+        "seconds": sum(record.trial.seconds for record in trained if record.trial),
+        "stopped": stop_rule(view.log) or None,
+    }
+    if as_json:
+        return print_json(facts)
+    print_text(
+        f"{facts['finished']} of {facts['trials']} fine-tunings finished, {facts['failed']} failed, "
+        f"{facts['pending']} pending, in {opened.folder}."
+    )
+    if steps:
+        print_text(f"Best so far: {steps[-1].best:.3f} by {steps[-1].mixture}.")
+    if facts["stopped"]:
+        print_text(f"The last run was stopped by: {facts['stopped']}.")
+    print_text(f"Next: cotune report {study}, or cotune run {study} to go on.")
+    return None
