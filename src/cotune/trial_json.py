@@ -65,18 +65,25 @@ def trial_to_json(trial: Trial) -> JsonObject:
     }
 
 
-def trial_from_json(json_object: Mapping[str, Json], examples: Mapping[str, Json] | None = None) -> Trial:
-    """Reads what `trial_to_json` gave and, where given, what `examples_to_json` gave."""
+def trial_from_json(
+    json_object: Mapping[str, Json], examples: Mapping[str, Json] | None = None, *, request: Request | None = None
+) -> Trial:
+    """Reads what `trial_to_json` gave and, where given, what `examples_to_json` gave.
+
+    A `request` that is known to be the trial's is taken instead of being read again.
+    """
     kept = examples or {}
     return Trial(
-        request=_request_from_json(_object(json_object["request"])),
+        request=request or _request_from_json(_object(json_object["request"])),
         results={
-            name: _result_from_json(_object(result), kept.get(name))
-            for name, result in _object(json_object["results"]).items()
+            name: _result_from_json(result, kept.get(name))
+            for name, result in cast("dict[str, JsonObject]", json_object["results"]).items()
         },
         exposure={
-            name: _exposure_from_json(cast(list[float], found))
-            for name, found in _object(json_object["exposure"]).items()
+            name: Exposure(tokens, examples_seen, float(epochs), truncated)
+            for name, (tokens, examples_seen, epochs, truncated) in cast(
+                "dict[str, tuple[int, int, float, int]]", json_object["exposure"]
+            ).items()
         },
         seconds=float(cast(float, json_object["seconds"])),
         device=cast(str, json_object["device"]),
@@ -133,20 +140,15 @@ def _result_to_json(result: TaskResult) -> JsonObject:
     }
 
 
-def _result_from_json(json_object: Mapping[str, Json], examples: Json) -> TaskResult:
-    metrics = cast(dict[str, float], json_object["metrics"])
+def _result_from_json(json_object: JsonObject, examples: Json) -> TaskResult:
+    metrics = cast("dict[str, float]", json_object["metrics"])
     return TaskResult(
         _float_from_json(json_object["score"]),
         _float_from_json(json_object["loss"]),
-        {name: float(value) for name, value in metrics.items()},
+        {name: float(value) for name, value in metrics.items()} if metrics else {},
         cast(int, json_object["malformed"]),
         _examples_from_json(_object(examples)) if examples else _NO_EXAMPLES,
     )
-
-
-def _exposure_from_json(values: list[float]) -> Exposure:
-    tokens, examples, epochs, truncated = values
-    return Exposure(int(tokens), int(examples), float(epochs), int(truncated))
 
 
 def _request_to_json(request: Request) -> JsonObject:
@@ -168,4 +170,4 @@ def _float_to_json(value: float | None) -> Json:
 
 
 def _float_from_json(value: Json) -> float | None:
-    return None if value is None else float(cast(float, value))
+    return None if value is None else float(value)  # type: ignore[arg-type]

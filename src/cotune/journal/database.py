@@ -1,5 +1,6 @@
 """The journal's SQLite file: schema, opening, and the few statements that read or append."""
 
+import gc
 import json
 import sqlite3
 import zlib
@@ -152,13 +153,42 @@ def insert_trial(
 
 def load_records(connection: sqlite3.Connection, group: int, *, examples: bool) -> list[Record]:
     """Gives the records of a group in order, each with its latest attempt; per-example results only if asked."""
-    rows = connection.execute(_WITH_EXAMPLES if examples else _WITHOUT_EXAMPLES, (group,))
-    return [_record(*row) for row in rows]
+    rows = connection.execute(_WITH_EXAMPLES if examples else _WITHOUT_EXAMPLES, (group,)).fetchall()
+    with _without_collection():
+        return [_record(*row) for row in rows]
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Holds garbage collection while many objects without cycles are made: it would walk them all, again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _record(number: int, proposal: str, attempts: int, trial: str | None, results: bytes | None) -> Record:
-    found = None if trial is None else trial_from_json(json.loads(trial), _unpack(results))
-    return Record(number, proposal_from_json(json.loads(proposal)), found, attempts)
+    asked = proposal_from_json(json.loads(proposal))
+    if trial is None:
+        return Record(number, asked)
+    return Record(number, asked, trial_from_json(json.loads(trial), _unpack(results), request=asked.request), attempts)
+
+
+def load_numbers(connection: sqlite3.Connection) -> tuple[set[int], set[int]]:
+    """Gives the numbers of all requests and of those without a finished trial."""
+    known = {number for (number,) in connection.execute("SELECT number FROM requests")}
+    finished = connection.execute("SELECT number FROM trials WHERE json_extract(trial, '$.error') IS NULL")
+    return known, known - {number for (number,) in finished}
+
+
+def load_record(connection: sqlite3.Connection, number: int) -> tuple[int, Record]:
+    """Gives the group and the record of one request, without its trial."""
+    query = "SELECT group_number, proposal FROM requests WHERE number = ?"
+    group, proposal = connection.execute(query, (number,)).fetchone()
+    return group, Record(number, proposal_from_json(json.loads(proposal)))
 
 
 def load_attempts(connection: sqlite3.Connection, number: int) -> list[tuple[JsonObject, JsonObject]]:

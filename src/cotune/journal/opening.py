@@ -3,11 +3,19 @@
 import sqlite3
 from dataclasses import replace
 
-from cotune.journal.database import insert_datasets, insert_group, load_attempts, load_groups, load_records, transaction
+from cotune.journal.database import (
+    insert_datasets,
+    insert_group,
+    load_attempts,
+    load_groups,
+    load_numbers,
+    load_record,
+    transaction,
+)
 from cotune.journal.errors import JournalError, damaged
 from cotune.journal.files import Files, read_object, write_object
 from cotune.journal.groups import Group, differences
-from cotune.journal.record_files import import_record, is_readable, write_record
+from cotune.journal.record_files import import_record, is_readable, try_write_record
 from cotune.trial_json import Json, JsonObject
 
 
@@ -57,7 +65,7 @@ def write_settings(files: Files, connection: sqlite3.Connection) -> None:
         write_object(files.settings, {"groups": groups})
 
 
-def match_files(files: Files, connection: sqlite3.Connection, group: int) -> None:
+def match_files(files: Files, connection: sqlite3.Connection) -> None:
     """Copies to the database the attempts that only a file has, and to a file the records that only the database has.
 
     After a kill the database may lack the last attempt; after the loss of its write-ahead log, the last few.
@@ -66,15 +74,13 @@ def match_files(files: Files, connection: sqlite3.Connection, group: int) -> Non
         JournalError: a file that the database lacks is damaged, or the disk is full.
     """
     on_disk = files.record_numbers()
-    known = {number for (number,) in connection.execute("SELECT number FROM requests")}
-    records = load_records(connection, group, examples=False)
-    unfinished = {record.number for record in records if record.trial is None or not record.trial.is_finished}
-    with transaction(connection):
-        for number in sorted(on_disk - known):
-            import_record(connection, files, number)
-        for number in sorted(on_disk & unfinished):
-            if is_readable(files, number):
+    known, unfinished = load_numbers(connection)
+    unreadable = {number for number in on_disk & unfinished if not is_readable(files, number)}
+    ahead = (on_disk - known) | (on_disk & unfinished - unreadable)
+    if ahead:
+        with transaction(connection):
+            for number in sorted(ahead):
                 import_record(connection, files, number)
-    for record in records:
-        if record.number not in on_disk or (record.number in unfinished and not is_readable(files, record.number)):
-            write_record(files, group, record.number, record.proposal, load_attempts(connection, record.number))
+    for number in sorted(known - on_disk | unreadable):
+        group, record = load_record(connection, number)
+        try_write_record(files, group, record, load_attempts(connection, number))

@@ -82,7 +82,7 @@ class Journal:
         with self._explained():
             self._group = enter_group(self._files, self._connection, wanted, allow=allow)
             write_settings(self._files, self._connection)
-            match_files(self._files, self._connection, self.group)
+            match_files(self._files, self._connection)
             self._records = load_records(self._connection, self._group.number, examples=False)
             self._next = next_number(self._connection)
         self._index = {record.number: index for index, record in enumerate(self._records)}
