@@ -1,7 +1,6 @@
 """Encoding: rows become tokens, and tokens become text again."""
 
 from collections.abc import Sequence
-from os.path import commonprefix
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
@@ -53,7 +52,7 @@ class Encoder:
             for row, prompt, answer in zip(rows, prompts, answers, strict=True)
             if keep_all or len(answer) + LEAST_PROMPT <= max_length
         ]
-        common = len(commonprefix([example.prompt for example in fitting]))
+        common = common_length([example.prompt for example in fitting])
         return [_cut(example, common) for example in fitting]
 
     def answer_lengths(self, task: Task, rows: Sequence[Row]) -> list[int]:
@@ -107,6 +106,20 @@ class Encoder:
         special = set(self._tokenizer.all_special_ids) | set(self._tokenizer.added_tokens_decoder)
         first = self._tokens([tail])[0][:1]
         return first[0] if first and first[0] in special else int(self._tokenizer.eos_token_id)
+
+
+def common_length(sequences: Sequence[Sequence[int]]) -> int:
+    """Gives how many leading items all sequences have in common.
+
+    >>> common_length([(1, 2, 3), (1, 2, 4)])
+    2
+    """
+    same = 0
+    for column in zip(*sequences, strict=False):
+        if len(set(column)) > 1:
+            break
+        same += 1
+    return same
 
 
 def _fit(example: Example, max_length: int) -> Example:

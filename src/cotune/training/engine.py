@@ -176,7 +176,7 @@ def _check_length(config: Mapping[str, object], longest: int) -> None:
     positions = config.get("max_position_embeddings")
     if isinstance(positions, int) and longest > positions:
         raise ValueError(
-            f"The model reads {positions} tokens; train.max_length and an output need {longest}. Lower train.max_length."
+            f"The model reads {positions} tokens; a prompt and an output need {longest}. Lower train.max_length."
         )
 
 

@@ -7,6 +7,7 @@ the forest computes what the whole sequence alone would.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -36,7 +37,7 @@ def leaf(example: Example) -> Node:
     """Gives the last node of `example`; its line is cut where other examples may branch off."""
     ids, node = example.ids, None
     edges = [0, *(cut for cut in example.cuts if 0 < cut < len(ids)), len(ids)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         node = Node(node, ids[start:end])
     if node is None:
         raise ValueError(f"Row {example.id!r} of {example.task!r} has no tokens.")
@@ -85,7 +86,7 @@ def plant(examples: Sequence[Example], *, device: torch.device, dtype: torch.dty
 
 
 def packs(examples: Iterable[Example], limit: int) -> list[list[Example]]:
-    """Splits `examples`, in order, into runs whose forests hold at most `limit` tokens; an example alone may hold more."""
+    """Splits `examples`, in order, into runs with forests of at most `limit` tokens; an example alone may have more."""
     runs: list[list[Example]] = []
     known: set[Node] = set()
     size = 0

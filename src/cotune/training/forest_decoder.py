@@ -1,7 +1,7 @@
-"""The fast decoder: common beginnings once per pack, frozen layers once per study, outputs from the first difference."""
+"""The fast decoder: common beginnings run once per pack, frozen layers once per study."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
@@ -32,17 +32,17 @@ class ForestDecoder:
         """Gives what it expects at each answer token of one pack, [answer token, vocabulary], with gradients."""
         return self._run(self._plant(examples), examples, None)
 
-    @torch.no_grad()
+    @torch.no_grad()  # type: ignore[untyped-decorator]
     def read(self, examples: Sequence[Example], *, limit: int, generation: Generation | None = None) -> list[Reading]:
         """Gives losses and outputs; the pass that measures the losses also drafts the outputs (see `greedy`)."""
         losses: list[torch.Tensor] = []
         drafts: list[Draft] = []
         for pack in packs(examples, limit):
             forest = self._plant(pack)
-            past = self._room(forest) if generation else None
+            past = self._room(forest) if generation is not None else None
             logits = self._run(forest, pack, past)
             losses += answer_losses(logits, pack)
-            if generation and past:
+            if generation is not None and past is not None:
                 drafts += self._drafts(forest, pack, logits, past, generation)
         if generation is None:
             return [Reading(loss) for loss in losses]
@@ -60,10 +60,7 @@ class ForestDecoder:
         pairs = zip(forest.places, examples, strict=True)
         columns = torch.tensor([places[spot] for places, example in pairs for spot in example.predictors])
         keep, order = torch.unique(columns, return_inverse=True)
-        entering = nullcontext()
-        if self._trunk:
-            entering = above(self._layers, self._depth, self._trunk.states(forest.nodes)[None])
-        with entering:
+        with self._entering(forest):
             logits: torch.Tensor = self._model.module(
                 input_ids=forest.ids,
                 position_ids=forest.positions,
@@ -73,6 +70,11 @@ class ForestDecoder:
                 use_cache=past is not None,
             ).logits[0]
         return logits[order.to(logits.device)] if len(keep) < len(columns) else logits
+
+    def _entering(self, forest: Forest) -> AbstractContextManager[None]:
+        if self._trunk is None:
+            return nullcontext()
+        return above(self._layers, self._depth, self._trunk.states(forest.nodes)[None])
 
     def _drafts(
         self, forest: Forest, examples: Sequence[Example], logits: torch.Tensor, past: Past, generation: Generation

@@ -23,7 +23,7 @@ class PaddedDecoder:
         self._model = model
 
     def split(self, examples: Sequence[Example], limit: int) -> list[list[Example]]:
-        """Splits examples, in order, into packs of at most `limit` tokens, padding included; one alone may have more."""
+        """Splits examples, in order, into packs of at most `limit` tokens, padding included."""
         runs: list[list[Example]] = []
         for example in examples:
             longest = max(other.tokens for other in [*(runs[-1] if runs else []), example])
@@ -49,7 +49,7 @@ class PaddedDecoder:
         logits: torch.Tensor = out.logits[0]
         return logits
 
-    @torch.no_grad()
+    @torch.no_grad()  # type: ignore[untyped-decorator]
     def read(self, examples: Sequence[Example], *, limit: int, generation: Generation | None = None) -> list[Reading]:
         """Gives losses and, row by row from scratch, outputs."""
         readings: list[Reading] = []

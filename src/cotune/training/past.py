@@ -41,6 +41,6 @@ class Past(DynamicCache):  # type: ignore[misc]  # transformers is untyped here
         values[:, :, self.filled : end] = value_states
         return keys[:, :, :end], values[:, :, :end]
 
-    def get_seq_length(self, layer_idx: int = 0) -> int:
+    def get_seq_length(self, *_: Any) -> int:
         """Gives the number of columns that count."""
         return self.filled

@@ -76,7 +76,7 @@ class Trunk:
                 self._pasts.put(_key(node), found[_key(node)])
         return torch.cat([found[_key(node)] for node in line], dim=3).to(self._model.device)
 
-    @torch.no_grad()
+    @torch.no_grad()  # type: ignore[untyped-decorator]
     def _compute(self, node: Node) -> tuple[torch.Tensor, torch.Tensor]:
         """Gives states and past of one node, on the CPU."""
         model, start, new = self._model, node.start, len(node.ids)
