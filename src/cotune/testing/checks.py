@@ -104,7 +104,7 @@ def check_acquisition(acquisition: Acquisition) -> None:
     for case in (values, np.zeros((8, 5)), values[:1]):
         _expect(bool(np.isfinite(acquisition(case)).all()), "merits are finite")
     _expect(
-        np.allclose(acquisition(values[:, ::-1]), merit[::-1]), "a candidate's merit does not depend on the others'"
+        np.allclose(acquisition(values[:, ::-1]), merit[::-1]), "a candidate's merit is its own"
     )
     _expect(np.allclose(acquisition(values[::-1]), merit), "the order of samples does not matter")
     _expect(bool((acquisition(values + 1) >= merit).all()), "a higher prediction never has less merit")

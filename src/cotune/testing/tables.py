@@ -37,7 +37,7 @@ class Table:
         """Gives the score of every combination that holds `target`."""
         column = self.names.index(target)
         rows = np.flatnonzero(self.parts[:, column])
-        return {self._mixture(row): float(self.scores[row, column]) for row in rows}
+        return {self._mixture(int(row)): float(self.scores[row, column]) for row in rows}
 
     def evaluate(self, target: str, *, noise: float = 0.0, seed: int = 0) -> Evaluate:
         """Gives an `Evaluate` that looks combinations up, with normal noise of its own for every (mixture, seed).
@@ -93,8 +93,6 @@ def tabulate(landscape: Landscape) -> Table:
     return Table(landscape.names, parts, landscape.scores(parts))
 
 
-def table_evaluate(
-    path: str | Path, target: str, *, score: Score = "nll", noise: float = 0.0, seed: int = 0
-) -> Evaluate:
+def table_evaluate(path: str | Path, target: str, *, score: Score = "nll", noise: float = 0.0) -> Evaluate:
     """Gives an `Evaluate` that answers from the table in `path`, as `Table.evaluate` does."""
-    return load_table(path, score=score).evaluate(target, noise=noise, seed=seed)
+    return load_table(path, score=score).evaluate(target, noise=noise)
