@@ -56,8 +56,8 @@ class Files:
         return {int(stem) for stem in stems if stem.isascii() and stem.isdigit()}
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Writes `text` so that `path` holds, even after a power cut, either its old content or all of the new.
+def write_whole(path: Path, text: str, *, durable: bool = True) -> None:
+    """Writes `text` so that `path` holds either its old content or all of the new, if `durable` even after a power cut.
 
     Raises:
         JournalError: the disk is full or refuses.
@@ -66,21 +66,23 @@ def write_whole(path: Path, text: str) -> None:
     with explained(path):
         try:
             temporary.unlink(missing_ok=True)
-            _write_new(temporary, text)
+            _write_new(temporary, text, durable=durable)
             temporary.replace(path)
         except OSError:
             if temporary.is_file():
                 temporary.unlink()
             raise
-        sync_folder(path.parent)
+        if durable:
+            sync_folder(path.parent)
 
 
-def _write_new(path: Path, text: str) -> None:
+def _write_new(path: Path, text: str, *, durable: bool) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)  # EXCL: never through a link
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
         stream.write(text)
         stream.flush()
-        os.fsync(stream.fileno())
+        if durable:
+            os.fsync(stream.fileno())
 
 
 def sync_folder(folder: Path) -> None:
@@ -92,9 +94,9 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_object(path: Path, value: JsonObject) -> None:
+def write_object(path: Path, value: JsonObject, *, durable: bool = True) -> None:
     """Writes a JSON object whole."""
-    write_whole(path, dump(value) + "\n")
+    write_whole(path, dump(value) + "\n", durable=durable)
 
 
 def read_object(path: Path) -> JsonObject:

@@ -17,7 +17,7 @@ Attempts = Sequence[tuple[JsonObject, JsonObject]]
 
 
 def write_record(files: Files, group: int, number: int, proposal: Proposal, attempts: Attempts) -> None:
-    """Writes one record's file whole.
+    """Writes one record's file whole, durably once it holds an attempt: until then the database has all of it.
 
     Raises:
         JournalError: the disk is full or refuses.
@@ -32,6 +32,7 @@ def write_record(files: Files, group: int, number: int, proposal: Proposal, atte
             "proposal": proposal_to_json(proposal),
             "attempts": [*listed],
         },
+        durable=bool(attempts),
     )
 
 
