@@ -38,8 +38,8 @@ def fit_additive(x: Array, y: Array, noise: Array) -> Fit:
     """
     scale = float(y.std())
     n, tasks = x.shape
-    if scale == 0 or n < 2:
-        return Fit(y.copy(), np.sqrt(noise), np.zeros(tasks), np.full(tasks, np.inf if n < 2 else 0.0))
+    if scale == 0:
+        return Fit(y.copy(), np.sqrt(noise), np.zeros(tasks), np.zeros(tasks))
     size = x.sum(axis=1) / tasks  # [mixture]
     features = np.column_stack([np.ones(n), size - size.mean(), x - x.mean(axis=0)])  # [mixture, feature]
     to_effects = np.column_stack([np.zeros(tasks), np.full(tasks, 1 / tasks), np.eye(tasks)])  # [task, feature]

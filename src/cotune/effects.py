@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
 from statistics import NormalDist
 from typing import Literal
 
@@ -20,23 +19,17 @@ Label = Literal["helps", "hurts", "unclear"]
 class Effect:
     """How much the objective changes when a dataset joins an average mixture; scores in [0, 1].
 
-    `low` and `high` are infinite while the trials say nothing. `measured` is the mean difference over the `pairs` of
-    tried mixtures that differ in this dataset alone, None if there are none.
+    It helps where the whole interval lies above 0, hurts where it lies below, and is unclear otherwise. `measured` is
+    the mean difference over the `pairs` of tried mixtures that differ in this dataset alone, None if there are none.
     """
 
     name: str
     mean: float
     low: float
     high: float
+    label: Label
     measured: float | None = None
     pairs: int = 0
-
-    @property
-    def label(self) -> Label:
-        """Whether the whole interval lies above 0 (helps), below 0 (hurts) or neither."""
-        if self.low > 0:
-            return "helps"
-        return "hurts" if self.high < 0 else "unclear"
 
 
 def effects(problem: Problem, trials: Iterable[Trial], *, level: float = 0.95) -> list[Effect]:
@@ -44,11 +37,11 @@ def effects(problem: Problem, trials: Iterable[Trial], *, level: float = 0.95) -
 
     Effects and intervals come from the additive model of `fit_additive` over all comparable trials: a dataset's own
     effect plus that of a set one larger. Trials that failed, ran on a part of the budget, or lack a score are left
-    out, as is the base model.
+    out, as is the base model. There are none before two mixtures are scored.
     """
     groups = trained(problem, trials)
-    if not groups:
-        return [Effect(name, 0.0, -inf, inf) for name in problem.free]
+    if len(groups) < 2:
+        return []
     fit = fit_groups(problem, groups)
     reach = NormalDist().inv_cdf((1 + level) / 2)
     found = []
@@ -57,7 +50,8 @@ def effects(problem: Problem, trials: Iterable[Trial], *, level: float = 0.95) -
             mean, half = float(fit.effects[column]), reach * float(fit.effects_sd[column])
             gaps = _gaps(problem, groups, name)
             measured = float(np.mean(gaps)) if gaps else None
-            found.append(Effect(name, mean, mean - half, mean + half, measured, len(gaps)))
+            label: Label = "helps" if mean > half else "hurts" if mean < -half else "unclear"
+            found.append(Effect(name, mean, mean - half, mean + half, label, measured, len(gaps)))
     return sorted(found, key=lambda effect: (-effect.mean, effect.name))
 
 

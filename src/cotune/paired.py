@@ -14,8 +14,12 @@ from cotune.trial import ExampleResults, Request, Trial
 
 Array = NDArray[np.float64]
 
-POOL_FREEDOM = 2
-"""The study's pooled seed noise counts for at most as many degrees of freedom: noise may depend on the mixture."""
+POOL_FREEDOM = 1
+"""Degrees of freedom that the study's pooled seed noise counts for beside the mixtures' own.
+
+More makes intervals narrower but too narrow where the winner is noisier than the rest: with 3 seeds and three times the
+noise, coverage of 95 % intervals was 0.943, 0.935 and 0.922 for 0, 1 and 2, at relative widths 1.36, 1 and 0.86.
+"""
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ def difference(
     return _interval(values, again, draws.examples, replace(chance, noise=prior))
 
 
-def level_of(problem: Problem, trials: Sequence[Trial], draws: Resamples, chance: Chance) -> Estimate:
+def value_of(problem: Problem, trials: Sequence[Trial], draws: Resamples, chance: Chance) -> Estimate:
     """Gives the mean objective of one mixture's trials with its interval."""
     values = np.array([problem.value(trial) for trial in trials])  # [trial]
     again = np.array([draws.scores[trial.request] for trial in trials]) if draws.examples else None
@@ -129,7 +133,8 @@ def _interval(values: Array, again: Array | None, examples: int, chance: Chance)
 
 
 def _seed_variance(values: Array, noise: SeedNoise) -> tuple[float, int]:
-    own, pooled = len(values) - 1, min(noise.freedom, POOL_FREEDOM)
+    own = len(values) - 1
+    pooled = min(noise.freedom, POOL_FREEDOM) if own else noise.freedom
     if own + pooled == 0:
         return 0.0, 0
     squares = float(((values - values.mean()) ** 2).sum())

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from cotune.mixture import BASE, Mixture
 from cotune.noise import by_mixture, scored, seed_noise
-from cotune.paired import Chance, Estimate, Resamples, difference, level_of, resample
+from cotune.paired import Chance, Estimate, Resamples, difference, resample, value_of
 from cotune.problem import Problem
 from cotune.trial import Record, Trial
 from cotune.winner import choose as choose
@@ -28,12 +29,16 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Standing:
-    """A finalist's objective on dev with its interval; `label` is "winner" or the anchor's, `title` names the datasets."""
+    """A finalist's objective on dev with its interval, and its mean score on each target.
+
+    `label` says what it is, `title` what is in it.
+    """
 
     mixture: Mixture
     label: str
     title: str
     value: Estimate
+    scores: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -156,9 +161,14 @@ def _standings(problem: Problem, finalists: Groups, chance: Chance) -> tuple[Sta
     winner = next(iter(finalists))
     labels[winner] = ", ".join(["winner", *([labels[winner]] if anchor_label(problem, winner) else [])])
     return tuple(
-        Standing(mixture, label, title(problem, mixture), level_of(problem, finalists[mixture], draws, chance))
-        for mixture, label in labels.items()
+        Standing(mixture, label, title(problem, mixture), value_of(problem, runs, draws, chance), _means(problem, runs))
+        for (mixture, label), runs in zip(labels.items(), finalists.values(), strict=True)
     )
+
+
+def _means(problem: Problem, runs: Sequence[Trial]) -> dict[str, float]:
+    alone = [(name, Problem(problem.tasks, [name])) for name in problem.targets]
+    return {name: fmean(single.value(trial) for trial in runs) for name, single in alone}
 
 
 def _draws(problem: Problem, finalists: Groups, chance: Chance) -> Resamples:

@@ -1,6 +1,6 @@
 """Wording: how mixtures, units and findings read in sentences, tables and reports."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cotune.mixture import BASE, Mixture
@@ -60,18 +60,18 @@ def anchor_label(problem: Problem, mixture: Mixture) -> str | None:
     return labels.get(mixture)
 
 
-def title(problem: Problem, mixture: Mixture, *, most: int = 8) -> str:
-    """Gives a mixture's name for a sentence: an anchor's label with its datasets, or at most `most` names."""
+def title(problem: Problem, mixture: Mixture, *, room: int = 240) -> str:
+    """Gives a mixture's name for a sentence: an anchor's label, or its datasets in at most about `room` characters."""
     label = anchor_label(problem, mixture)
     if label == TARGET_ONLY:
-        return f"{label} ({_list(mixture, most)})"
+        return f"{label} ({_list(mixture, room)})"
     if label:
         return label
     left_out = [name for name in problem.names if name not in mixture]
     is_equal = all(count == 1 for _, count in mixture.parts)
     if is_equal and len(mixture) > 6 and len(left_out) <= 3:
         return f"{ALL} but {', '.join(left_out)}"
-    return _list(mixture, most)
+    return _list(mixture, room)
 
 
 def sentence_of(problem: Problem, winner: Mixture, recommended: Mixture, findings: Sequence[Finding]) -> str:
@@ -81,22 +81,25 @@ def sentence_of(problem: Problem, winner: Mixture, recommended: Mixture, finding
     """
     name = title(problem, winner)
     beats_base = [finding for finding in findings if finding.rival == UNTRAINED and finding.difference.is_above]
-    findings = [finding for finding in findings if finding not in beats_base] or beats_base
-    if not findings:
+    told = [finding for finding in findings if finding not in beats_base] or beats_base
+    if not told:
         return f"{_capital(name)} is the only mixture tried; there is nothing to compare it with."
+    if recommended == winner:
+        return f"{compared(name, told)}."
+    return f"{compared(name, told)}. Take the cheapest: {title(problem, recommended)}."
+
+
+def compared(name: str, findings: Sequence[Finding]) -> str:
+    """Gives in words how `name` differs from each rival; there is at least one."""
     beaten = [_gap(finding) for finding in findings if finding.difference.is_above]
     lost = [_gap(finding) for finding in findings if finding.difference.is_below]
-    open_ = [finding for finding in findings if not finding.difference.is_above and not finding.difference.is_below]
+    even = [_signed(finding) for finding in findings if not finding.difference.is_above | finding.difference.is_below]
     clauses = [f"beats {_join(beaten)}"] if beaten else []
     clauses += [f"loses to {_join(lost)}"] if lost else []
     if not clauses:
-        head = f"No detectable difference: {name} against {_join(_signed(finding) for finding in open_)}"
-    else:
-        tail = f"; no detectable difference from {_join(_signed(finding) for finding in open_)}" if open_ else ""
-        head = f"{_capital(name)} {' and '.join(clauses)}{tail}"
-    if recommended == winner:
-        return f"{head}."
-    return f"{head}. Take the cheapest: {title(problem, recommended)}."
+        return f"No detectable difference: {name} against {_join(even)}"
+    tail = f"; no detectable difference from {_join(even)}" if even else ""
+    return f"{_capital(name)} {' and '.join(clauses)}{tail}"
 
 
 def _gap(finding: Finding) -> str:
@@ -111,17 +114,17 @@ def _signed(finding: Finding) -> str:
     return f"{finding.rival} ({points(estimate.mean, sign=True)} {finding.unit} {interval(estimate)})"
 
 
-def _list(mixture: Mixture, most: int) -> str:
-    if len(mixture) <= most:
-        return str(mixture)
-    first = Mixture(mixture.parts[:most]) if all(count == 1 for _, count in mixture.parts) else None
-    shown = str(first) if first else " + ".join(f"{count} {name}" for name, count in mixture.parts[:most])
-    return f"{shown} + {len(mixture) - most} more"
+def _list(mixture: Mixture, room: int) -> str:
+    names = [name if count == 1 else f"{count} {name}" for name, count in mixture.parts]
+    kept = len(names)
+    while kept > 1 and len(" + ".join(names[:kept])) > room:
+        kept -= 1
+    more = [f"{len(names) - kept} more"] if kept < len(names) else []
+    return " + ".join([*names[:kept], *more])
 
 
-def _join(items: Iterable[str]) -> str:
-    listed = list(items)
-    return listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}"
+def _join(items: Sequence[str]) -> str:
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
 
 
 def _capital(text: str) -> str:

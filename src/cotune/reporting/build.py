@@ -5,16 +5,18 @@ from statistics import median
 
 from cotune import __version__
 from cotune.effects import Effect, effects
-from cotune.journal.log import LogEntry
+from cotune.journal import LogEntry
 from cotune.mixture import Mixture
+from cotune.paired import Estimate
 from cotune.problem import Problem
+from cotune.reporting.calibration import calibration
 from cotune.reporting.lines import curve, dataset_lines, share_lines, trial_line
-from cotune.reporting.logged import final_scores, stop_rule
-from cotune.reporting.report import Cost, Report, Share
+from cotune.reporting.logged import final_leads, final_scores, stop_rule, versions
+from cotune.reporting.report import Cost, FinalLead, FinalScore, Report, Share
 from cotune.reporting.scores import composites
 from cotune.trial import Record, Trial
 from cotune.verdict import Verdict, judge
-from cotune.wording import title, unit
+from cotune.wording import Finding, compared, title, unit
 
 HIGH_SHARE = 0.8
 """A dataset with more of a mixture's tokens than this all but trains alone."""
@@ -35,7 +37,7 @@ def build_report(
     Args:
         problem: what was searched.
         records: the journal's records.
-        log: its log, of which the kinds `round`, `stopped` and `test` are read (see `cotune.reporting.logged`).
+        log: its log, of which the kinds `run`, `round`, `stopped` and `test` are read (see `cotune.reporting.logged`).
         name: the study's name, the heading of the report.
         settings: what makes the scores comparable, as the evaluation tells it, for the appendix.
         similarity: of each dataset with the targets, to point out helpful datasets that do not look it.
@@ -44,6 +46,8 @@ def build_report(
     judged = verdict or judge(problem, records)
     trials = [record.trial for record in records if record.trial]
     found = tuple(effects(problem, trials))
+    lines = tuple(trial_line(problem, record, judged.winner) for record in records)
+    test, leads = final_scores(log), final_leads(log)
     shares = tuple(share_lines(problem, trials, [standing.mixture for standing in judged.standings]))
     return Report(
         name=name,
@@ -53,19 +57,22 @@ def build_report(
         verdict=judged,
         winner=_title(problem, judged.winner),
         recommended=_title(problem, judged.recommended),
-        trials=tuple(trial_line(problem, record) for record in records),
+        trials=lines,
         effects=found,
         surprises=tuple(_surprises(found, similarity or {})),
         curve=tuple(curve(problem, records)),
+        calibration=calibration(lines),
         shares=shares,
-        test=final_scores(log),
+        test=test,
+        test_leads=leads,
+        test_sentence=_test_sentence(problem, test, leads),
         composites=composites(problem, trials, judged),
         datasets=tuple(dataset_lines(problem, similarity or {})),
-        cost=_cost(trials, log),
+        cost=_cost(records, log),
         stopped=stop_rule(log),
         warnings=(*judged.warnings, *_heavy(shares), *_failures(trials)),
         settings=dict(_flat(settings or {})),
-        versions={"cotune": __version__},
+        versions={"cotune": __version__, **versions(log)},
     )
 
 
@@ -81,14 +88,26 @@ def _surprises(found: Sequence[Effect], similarity: Mapping[str, float]) -> Iter
             yield f"{effect.name} helps, though it looks less like the targets than most of the pool."
 
 
-def _cost(trials: Sequence[Trial], log: Sequence[LogEntry]) -> Cost:
-    trained = [trial for trial in trials if len(trial.request.mixture)]
+def _test_sentence(problem: Problem, test: Sequence[FinalScore], leads: Sequence[FinalLead]) -> str:
+    """Gives the first mixture's leads on the test split in words, for a single target."""
+    target, *others = problem.targets
+    mine = [lead for lead in leads if lead.dataset == target]
+    if others or not test or not mine:
+        return ""
+    points_of = unit(problem)
+    findings = [Finding(lead.rival, Estimate(lead.lead, lead.low, lead.high, 1, 0), points_of) for lead in mine]
+    return f"{compared(test[0].mixture, findings)}."
+
+
+def _cost(records: Sequence[Record], log: Sequence[LogEntry]) -> Cost:
+    ended = [(record, record.trial) for record in records if record.trial is not None]
+    trained = [(record, trial) for record, trial in ended if len(trial.request.mixture)]
     return Cost(
         rounds=sum(entry.kind == "round" for entry in log),
-        fine_tunings=len(trained),
-        failed=sum(not trial.is_finished for trial in trained),
-        tokens=sum(trial.tokens for trial in trained),
-        seconds=sum(trial.seconds for trial in trials),
+        fine_tunings=sum(max(record.attempts, 1) for record, _ in trained),
+        failed=sum(max(record.attempts, 1) - trial.is_finished for record, trial in trained),
+        tokens=sum(trial.tokens for _, trial in trained),
+        seconds=sum(trial.seconds for _, trial in ended),
     )
 
 

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 from cotune.reporting.report import Share, Step, TrialLine
 from cotune.reporting.svg import CHARACTER, Scale, axis_x, axis_y, canvas, mark, markup, path, short, span, text
 
+WIDTH = 980
 ROW = 26
 COLOURS = 8
 
@@ -28,11 +29,11 @@ def intervals(bars: Sequence[Bar], *, unit: str, label: str, zero: bool = True) 
     """Draws a dot with its interval for each line, the value written at the right."""
     longest = max((len(bar.label) for bar in bars), default=0)
     left = min(max(longest * CHARACTER + 16, 90), 250)
-    width, right, top = 760, 150, 6
+    right, top = 150, 6
     bottom = top + ROW * len(bars)
     ends = [end for bar in bars for end in (bar.mean, bar.low, bar.high, bar.seen) if end is not None]
-    x = Scale(*span(ends, include=0.0 if zero else None), left, width - right)
-    drawing = canvas(width, bottom + 42, label)
+    x = Scale(*span(ends, include=0.0 if zero else None), left, WIDTH - right)
+    drawing = canvas(WIDTH, bottom + 42, label)
     axis_x(drawing, x, top, bottom, unit=unit)
     if zero:
         mark(drawing, "line", "zero", {"x1": x(0), "x2": x(0), "y1": top, "y2": bottom})
@@ -52,13 +53,13 @@ def intervals(bars: Sequence[Bar], *, unit: str, label: str, zero: bool = True) 
                 {"cx": x(bar.seen), "cy": y, "r": 4},
                 f"{bar.label}: measured {bar.seen:+.1f}",
             )
-        text(drawing, width - right + 10, y + 4, bar.note, "note")
+        text(drawing, WIDTH - right + 10, y + 4, bar.note, "note")
     return markup(drawing)
 
 
 def best_so_far(steps: Sequence[Step], cost_unit: str, cost: Callable[[Step], float], *, unit: str) -> str:
     """Draws every fine-tuning's objective and the best so far against its cost; there is at least one step."""
-    width, height, left, top, bottom = 360, 250, 46, 30, 204
+    width, height, left, top, bottom = 318, 240, 44, 28, 196
     drawing = canvas(width, height, f"Best {unit} so far against {cost_unit}")
     values = [100 * value for step in steps for value in (step.best, step.value) if value is not None]
     x = Scale(0, (max(cost(step) for step in steps) or 1) * 1.03, left, width - 14)
@@ -106,24 +107,25 @@ def predicted_against_measured(trials: Sequence[TrialLine], *, unit: str) -> str
 def shares(lines: Sequence[Share]) -> str:
     """Draws each finalist's tokens as a bar, parted by dataset."""
     mixtures = list(dict.fromkeys(line.mixture for line in lines))
-    width, gap = 760, 52
-    drawing = canvas(width, gap * len(mixtures) + 4, "Realised shares of training tokens")
+    colours = {name: index % COLOURS for index, name in enumerate(dict.fromkeys(line.dataset for line in lines))}
+    gap = 52
+    drawing = canvas(WIDTH, gap * len(mixtures) + 4, "Realised shares of training tokens")
     for index, mixture in enumerate(mixtures):
-        text(drawing, 0, gap * index + 14, mixture, "label", cut=width)
+        text(drawing, 0, gap * index + 14, mixture, "label", cut=WIDTH)
         start = 0.0
-        for column, line in enumerate(line for line in lines if line.mixture == mixture):
+        for line in (line for line in lines if line.mixture == mixture):
             tip = f"{line.dataset}: {line.share:.1%}, {short(line.tokens)} tokens, {line.epochs:.2f} epochs"
-            size = {"x": start, "y": gap * index + 22, "width": max(line.share * width - 1.5, 0.5), "height": 20}
-            mark(drawing, "rect", f"colour{column % COLOURS}", size, tip)
-            text(drawing, start + 6, gap * index + 36, *_inside(line, width))
-            start += line.share * width
+            size = {"x": start, "y": gap * index + 22, "width": max(line.share * WIDTH - 1.5, 0.5), "height": 20}
+            mark(drawing, "rect", f"colour{colours[line.dataset]}", size, tip)
+            text(drawing, start + 6, gap * index + 36, _inside(line), "inside")
+            start += line.share * WIDTH
     return markup(drawing)
 
 
-def _inside(line: Share, width: float) -> tuple[str, str]:
-    room = int((line.share * width - 12) / CHARACTER)
+def _inside(line: Share) -> str:
+    room = int((line.share * WIDTH - 12) / CHARACTER)
     words = f"{line.dataset} {line.share:.0%}"
-    return (words if len(words) <= room else line.dataset if len(line.dataset) <= room else ""), "inside"
+    return words if len(words) <= room else line.dataset if len(line.dataset) <= room else ""
 
 
 def strip(parts: Sequence[int], names: Sequence[str], targets: Sequence[str]) -> str:

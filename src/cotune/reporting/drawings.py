@@ -1,7 +1,5 @@
 """Which charts a report shows, and the figures that go into them."""
 
-from math import isfinite
-
 from cotune.effects import Effect
 from cotune.reporting import charts
 from cotune.reporting.charts import Bar
@@ -20,13 +18,18 @@ def drawings(report: Report) -> dict[str, str]:
     targets = [line for line in report.verdict.comparisons if line.target is not None]
     if objective:
         bars = [_comparison(line) for line in objective]
-        found["comparisons"] = charts.intervals(bars, unit=f"{unit} above it", label="Winner against its rivals")
+        found["comparisons"] = charts.intervals(
+            bars, unit=f"{unit} by which the winner leads", label="Winner against its rivals"
+        )
     if targets:
         bars = [_comparison(line) for line in targets]
-        found["targets"] = charts.intervals(bars, unit="points above it", label="Winner against its rivals by target")
-    if report.test:
-        bars = [_final(score, report) for score in report.test if score.dataset in report.targets]
-        found["test"] = charts.intervals(bars, unit="points on test", label="Test scores", zero=False)
+        found["targets"] = charts.intervals(
+            bars, unit="points by which the winner leads", label="Winner against its rivals by target"
+        )
+    tested = [score for score in report.test if score.dataset in report.targets]
+    if tested:
+        bars = [_final(score, report) for score in tested]
+        found["test"] = charts.intervals(bars, unit=f"{unit} on test", label="Test scores", zero=False)
     if report.effects:
         bars = [_effect(effect) for effect in report.effects]
         found["effects"] = charts.intervals(bars, unit=f"{unit} when it is added", label="Effect of each dataset")
@@ -72,8 +75,6 @@ def _final(score: FinalScore, report: Report) -> Bar:
 
 
 def _effect(effect: Effect) -> Bar:
-    if not isfinite(effect.low):
-        return Bar(effect.name, 0.0, None, None, "plain", "unknown")
     seen = None if effect.measured is None else 100 * effect.measured
     note = f"{points(effect.mean, sign=True)} [{points(effect.low)}, {points(effect.high)}]"
     return Bar(effect.name, 100 * effect.mean, 100 * effect.low, 100 * effect.high, TONES[effect.label], note, seen)

@@ -11,8 +11,11 @@ from cotune.task import Task
 from cotune.trial import Record, Trial
 from cotune.wording import title
 
+ROOM = 90
+"""Characters for a mixture's name in a table."""
 
-def trial_line(problem: Problem, record: Record) -> TrialLine:
+
+def trial_line(problem: Problem, record: Record, winner: Mixture | None = None) -> TrialLine:
     """Gives the line of one record, pending and failed ones included."""
     trial, request = record.trial, record.request
     parts = request.mixture.to_json()
@@ -23,12 +26,13 @@ def trial_line(problem: Problem, record: Record) -> TrialLine:
     state: State = "pending" if trial is None else "done" if trial.is_finished else "failed"
     return TrialLine(
         number=record.number,
-        mixture=title(problem, request.mixture),
+        mixture=title(problem, request.mixture, room=ROOM),
         parts=tuple(parts.get(name, 0) for name in problem.names),
         reason=record.proposal.reason,
         seed=request.seed,
         fidelity=request.fidelity,
         state=state,
+        is_winner=request.mixture == winner,
         value=problem.value(trial) if trial and is_scored else None,
         scores=scores,
         loss=fmean(losses) if losses else None,
@@ -49,10 +53,11 @@ def curve(problem: Problem, records: Sequence[Record]) -> Iterable[Step]:
         trial = record.trial
         if trial is None or not len(record.request.mixture):
             continue
-        count, tokens, seconds = count + 1, tokens + trial.tokens, seconds + trial.seconds
+        count += max(record.attempts, 1)
+        tokens, seconds = tokens + trial.tokens, seconds + trial.seconds
         value = problem.value(trial) if scored(problem, [trial]) else None
         if value is not None and (best is None or value > best):
-            best, leader = value, title(problem, record.request.mixture)
+            best, leader = value, title(problem, record.request.mixture, room=ROOM)
         if best is not None:
             yield Step(count, tokens, seconds, best, leader, value, record.proposal.mean)
 

@@ -1,32 +1,86 @@
-"""What a report reads from a study's log."""
+"""What a report reads from a study's log, and the log entry of a reading of the test split."""
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
-from cotune.journal.log import LogEntry
-from cotune.reporting.report import FinalScore
+from cotune.journal import LogEntry
+from cotune.mixture import Mixture
+from cotune.paired import Chance, Estimate, difference, resample, value_of
+from cotune.problem import Problem
+from cotune.reporting.report import FinalLead, FinalScore
+from cotune.trial import Request, TaskResult, Trial
+from cotune.trial_json import Json, JsonObject
+from cotune.wording import title
+
+Reading = Mapping[Mixture, Mapping[str, TaskResult]]
+"""Results on the test split by mixture and dataset, the winner first."""
+
+
+def final_entry(problem: Problem, reading: Reading, *, seed: int = 0, resamples: int = 10_000) -> JsonObject:
+    """Gives the payload of a `test` entry: scores, and by how much the first mixture leads each other one.
+
+    {"results": {mixture: {dataset: {score, low, high}}}, "leads": {rival: {dataset: {score, low, high}}}}. Intervals
+    are over test rows alone, paired for the leads: each mixture was trained once for this reading.
+    """
+    chance = Chance(seed=seed, resamples=resamples)
+    names = [title(problem, mixture) for mixture in reading]
+    results: dict[str, JsonObject] = {name: {} for name in names}
+    leads: dict[str, JsonObject] = {name: {} for name in names[1:]}
+    for dataset in dict.fromkeys(name for found in reading.values() for name in found):
+        alone = Problem(problem.tasks, [dataset])
+        runs = [Trial(Request(mixture), {dataset: found[dataset]}) for mixture, found in reading.items()]
+        draws = resample(alone, runs, chance)
+        for name, run in zip(names, runs, strict=True):
+            results[name][dataset] = _plain(value_of(alone, [run], draws, chance))
+        for name, run in zip(names[1:], runs[1:], strict=True):
+            leads[name][dataset] = _plain(difference(alone, runs[:1], [run], draws, chance))
+    return {"results": cast(Json, results), "leads": cast(Json, leads)}
 
 
 def final_scores(log: Sequence[LogEntry]) -> tuple[FinalScore, ...]:
-    """Gives the test scores of the last `test` entry: {"results": {mixture: {dataset: {score, low, high}}}}.
+    """Gives the scores of the last `test` entry; none if test was not read.
 
     Raises:
-        ValueError: an entry of the kind has another shape.
+        ValueError: the entry has another shape.
     """
-    entries = [entry for entry in log if entry.kind == "test"]
-    if not entries:
-        return ()
-    results = _object(entries[-1].payload.get("results"))
-    return tuple(
-        FinalScore(mixture, dataset, _number(found, "score") or 0.0, _number(found, "low"), _number(found, "high"))
-        for mixture, datasets in results.items()
-        for dataset, found in ((name, _object(value)) for name, value in _object(datasets).items())
-    )
+    return tuple(FinalScore(*line) for line in _lines(log, "results"))
+
+
+def final_leads(log: Sequence[LogEntry]) -> tuple[FinalLead, ...]:
+    """Gives the first mixture's leads in the last `test` entry; none if test was not read or the entry has none.
+
+    Raises:
+        ValueError: the entry has another shape.
+    """
+    return tuple(FinalLead(*line) for line in _lines(log, "leads"))
 
 
 def stop_rule(log: Sequence[LogEntry]) -> str:
-    """Gives the rule that stopped the search last, "" while it has not stopped."""
+    """Gives what stopped the search last, in words; "" while it has not stopped."""
     entries = [entry for entry in log if entry.kind == "stopped"]
-    return str(entries[-1].payload.get("rule", "")) if entries else ""
+    payload = entries[-1].payload if entries else {}
+    return ": ".join(str(payload[key]) for key in ("rule", "message") if payload.get(key))
+
+
+def versions(log: Sequence[LogEntry]) -> dict[str, str]:
+    """Gives the versions that the last `run` entry recorded."""
+    entries = [entry for entry in log if entry.kind == "run"]
+    payload = entries[-1].payload if entries else {}
+    return {key: value for key, value in payload.items() if isinstance(value, str)}
+
+
+def _lines(log: Sequence[LogEntry], part: str) -> list[tuple[str, str, float, float | None, float | None]]:
+    entries = [entry for entry in log if entry.kind == "test"]
+    found = _object(entries[-1].payload.get(part, {})) if entries else {}
+    return [
+        (mixture, dataset, _number(line, "score") or 0.0, _number(line, "low"), _number(line, "high"))
+        for mixture, datasets in found.items()
+        for dataset, line in ((name, _object(value)) for name, value in _object(datasets).items())
+    ]
+
+
+def _plain(estimate: Estimate) -> JsonObject:
+    return {"score": estimate.mean, "low": estimate.low, "high": estimate.high}
 
 
 def _object(value: object) -> Mapping[str, object]:

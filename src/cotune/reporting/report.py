@@ -21,6 +21,7 @@ class TrialLine:
     seed: int
     fidelity: float
     state: State
+    is_winner: bool = False
     value: float | None = None
     scores: Mapping[str, float] | None = None
     loss: float | None = None
@@ -66,6 +67,27 @@ class FinalScore:
     score: float
     low: float | None = None
     high: float | None = None
+
+
+@dataclass(frozen=True)
+class FinalLead:
+    """By how much the first mixture that was tested leads a rival on the test split of one dataset."""
+
+    rival: str
+    dataset: str
+    lead: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How well proposals were predicted: mean absolute error, Spearman's rank correlation, share within one sd."""
+
+    count: int
+    error: float
+    rank_correlation: float | None
+    within_sd: float | None
 
 
 @dataclass(frozen=True)
@@ -120,8 +142,11 @@ class Report:
     effects: tuple[Effect, ...]
     surprises: tuple[str, ...]
     curve: tuple[Step, ...]
+    calibration: Calibration | None
     shares: tuple[Share, ...]
     test: tuple[FinalScore, ...]
+    test_leads: tuple[FinalLead, ...]
+    test_sentence: str
     composites: tuple[Composite, ...]
     datasets: tuple[DatasetLine, ...]
     cost: Cost

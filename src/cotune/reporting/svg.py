@@ -66,8 +66,9 @@ def mark(parent: Element, tag: str, css: str, numbers: Mapping[str, float], tip:
 def text(parent: Element, x: float, y: float, words: str, css: str = "", *, cut: float = 0.0) -> Element:
     """Writes words; those wider than `cut` pixels are shortened, with the whole on hovering."""
     element = ElementTree.SubElement(parent, "text", {"x": f"{x:g}", "y": f"{y:g}", "class": css})
-    most = int(cut / CHARACTER) if cut else len(words)
-    element.text = words if len(words) <= most else f"{words[: max(most - 1, 1)]}…"
+    most = max(int(cut / CHARACTER), 3) if cut else len(words)
+    tail = (most - 1) // 3  # long names tend to differ at the end
+    element.text = words if len(words) <= most else f"{words[: most - 1 - tail]}…{words[len(words) - tail :]}"
     if len(words) > most:
         ElementTree.SubElement(element, "title").text = words
     return element
@@ -101,7 +102,7 @@ def short(value: float) -> str:
     """Gives a number in few characters: 1.2M, 350k, 0.05."""
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if abs(value) >= size:
-            return f"{value / (1e3 if letter == 'k' else size):.4g}{letter}"
+            return f"{value / (1e3 if letter == 'k' else size):.3g}{letter}"
     return f"{value + 0.0:.4g}"
 
 

@@ -26,7 +26,7 @@ def render_terminal(report: Report, console: Console) -> None:
         console.print(_test(report))
     if report.verdict.standings:
         console.print(_finalists(report))
-    if report.effects and report.trials:
+    if report.effects:
         console.print(_effects(report.effects, report.unit))
     if any(trial.value is not None for trial in report.trials):
         console.print(_trials(report))
@@ -77,7 +77,7 @@ def _effects(effects: Sequence[Effect], unit: str) -> Table:
     table = _table(f"\nWhen a dataset is added, {unit}", columns, columns[1:4])
     most = max((abs(effect.mean) for effect in effects), default=0.0) or 1.0
     for effect in effects:
-        reach = f"[{points(effect.low)}, {points(effect.high)}]" if abs(effect.low) < 10 else "[unknown]"
+        reach = f"[{points(effect.low)}, {points(effect.high)}]"
         seen = "" if effect.measured is None else f"{points(effect.measured, sign=True)} ({effect.pairs})"
         bar = Text("█" * round(12 * abs(effect.mean) / most), TONES[effect.label])
         found = Text(effect.label, TONES[effect.label])
