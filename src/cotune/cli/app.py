@@ -11,9 +11,12 @@ import typer
 
 from cotune import __version__
 from cotune.cli import errors
+from cotune.cli.check import check
 from cotune.cli.env import env
 from cotune.cli.export import export
 from cotune.cli.features import features
+from cotune.cli.init import init
+from cotune.cli.pool import show
 from cotune.cli.report import report
 from cotune.cli.run import run
 from cotune.cli.space import space
@@ -63,11 +66,15 @@ def _help(command: Callable[..., int | None]) -> str:
     return cleandoc(command.__doc__ or "").replace(r"\b", "\b")
 
 
-COMMANDS: tuple[Callable[..., int | None], ...] = (run, report, status, export, space, features, env)
+COMMANDS: tuple[Callable[..., int | None], ...] = (init, check, run, report, status, export, space, features, env)
 
 app.callback(invoke_without_command=True, help=_help(cotune))(cotune)
 for command in COMMANDS:
     app.command(help=_help(command))(command)
+pool = typer.Typer(rich_markup_mode=None, help="Tells about published pools of datasets.")
+pool.command(help=_help(show))(show)
+pool.callback()(lambda: None)
+app.add_typer(pool, name="pool")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

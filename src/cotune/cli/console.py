@@ -37,6 +37,22 @@ def _is_number(cell: str) -> bool:
     return not cell or cell[0] in "+-.0123456789"
 
 
+def shorten(text: str, width: int) -> str:
+    """Gives `text` cut to `width` characters."""
+    return text if len(text) <= width else f"{text[: width - 3]}..."
+
+
+def duration(seconds: float) -> str:
+    """Gives a time as a person says it.
+
+    >>> [duration(seconds) for seconds in (42, 600, 9000)]
+    ['42 s', '10 min', '2.5 h']
+    """
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5970 else f"{seconds / 3600:.1f} h"
+
+
 def plain(value: object) -> Json:
     """Gives a dataclass of plain data as JSON; a mixture as its parts.
 

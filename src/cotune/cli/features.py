@@ -26,6 +26,7 @@ def features(
     from cotune.cli.mixtures import parse_mixture
     from cotune.cli.opening import open_study
     from cotune.search import features as describe
+    from cotune.wording import title
 
     problem = open_study(study).problem(data=data)
     mixtures = [parse_mixture(text, problem) for text in mix or ()] or [problem.target_only, problem.everything]
@@ -36,4 +37,7 @@ def features(
             [{"mixture": one.to_json(), "features": row} for one, row in zip(mixtures, rows, strict=True)]
         )
     columns = [[f"{value:.4f}" for value in row] for row in values.tolist()]
-    return print_table(["feature", *map(str, mixtures)], [list(row) for row in zip(names, *columns, strict=True)])
+    return print_table(
+        ["feature", *(title(problem, mixture) for mixture in mixtures)],
+        [list(row) for row in zip(names, *columns, strict=True)],
+    )

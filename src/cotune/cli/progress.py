@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn
 from rich.progress import Progress as Bars
 
+from cotune.cli.console import duration, shorten
 from cotune.cli.errors import one_line
 from cotune.problem import Problem
 from cotune.study import Event, Finished
@@ -83,22 +84,6 @@ def outcome(problem: Problem, record: Record, trial: Trial) -> str:
     what = f"{problem.value(trial):.3f}" if trial.is_finished else f"failed ({one_line(trial.error or '')})"
     reused = f", reused from {trial.source}" if trial.source else f", {duration(trial.seconds)}"
     return f"{what}  {trial.request.mixture}  ({record.proposal.reason}, seed {trial.request.seed}{reused})"
-
-
-def duration(seconds: float) -> str:
-    """Gives a time as a person says it.
-
-    >>> [duration(seconds) for seconds in (42, 600, 9000)]
-    ['42 s', '10 min', '2.5 h']
-    """
-    if seconds < 99.5:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5970 else f"{seconds / 3600:.1f} h"
-
-
-def shorten(text: str, width: int) -> str:
-    """Gives `text` cut to `width` characters."""
-    return text if len(text) <= width else f"{text[: width - 3]}..."
 
 
 def _columns() -> tuple[ProgressColumn, ...]:

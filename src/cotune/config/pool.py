@@ -8,7 +8,7 @@ from typing import Literal
 from cotune.config.model import dataset
 from cotune.strict_yaml import read_yaml
 from cotune.task import Task
-from cotune.tasks.leaks import drop_leaks, find_leaks
+from cotune.tasks.leaks import Leak, drop_leaks, find_leaks
 from cotune.tasks.load import load_task
 from cotune.tasks.pool import folder_specs
 from cotune.tasks.spec import DatasetSpec
@@ -71,13 +71,19 @@ def _stand_in(entry: Entry) -> DatasetSpec:
     return replace(entry, path=entry.name, splits={}, columns={}, subset=None, revision=None, group=None)
 
 
-def without_leaks(tasks: Sequence[Task], policy: Literal["drop", "refuse", "keep"]) -> tuple[Task, ...]:
+def without_leaks(
+    tasks: Sequence[Task], policy: Literal["drop", "refuse", "keep"], found: Iterable[Leak] | None = None
+) -> tuple[Task, ...]:
     """Gives the tasks without train rows that stand in a dev or test split of the pool, as `policy` says.
+
+    `found` are the leaks, if they were looked for already.
 
     Raises:
         ValueError: there are such rows and the policy is to refuse.
     """
-    leaks = [] if policy == "keep" else [leak for leak in find_leaks(tasks) if not leak.is_short]
+    if policy == "keep":
+        return tuple(tasks)
+    leaks = [leak for leak in (find_leaks(tasks) if found is None else found) if not leak.is_short]
     if leaks and policy == "refuse":
         first = leaks[0]
         raise ValueError(

@@ -1,0 +1,103 @@
+"""`cotune check`: what would go wrong, and what it will cost, before anything is spent."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cotune.cli.console import duration, plain, print_json, print_table, print_text, shorten
+from cotune.cli.errors import MISTAKE, OK, one_line, say
+from cotune.cli.options import AsJson, DataFolder, Overrides, StudyFile, Targets, TargetsFile
+
+if TYPE_CHECKING:
+    from cotune.cli.inspection import Inspection
+
+
+def check(
+    study: StudyFile,
+    overrides: Overrides = None,
+    *,
+    target: Targets = None,
+    targets: TargetsFile = None,
+    measure: Annotated[bool, typer.Option(help="Train a few examples to estimate the time.")] = True,
+    data: DataFolder = None,
+    as_json: AsJson = False,
+) -> int:
+    r"""Checks data, leaks, lengths and settings, shows what the model will see, and estimates the cost.
+
+    \b
+    cotune check study.yaml
+    cotune check study.yaml budget.tokens=200000 --no-measure
+    Exit code 2 if a run would fail. Next: cotune run study.yaml
+    """
+    from cotune.cache import cache_root
+    from cotune.cli.inspection import inspect
+    from cotune.cli.opening import open_study
+
+    opened = open_study(study, overrides or (), targets=target, targets_file=targets)
+    found = inspect(opened, data=data, cache=cache_root() / "trunk", measure=measure)
+    if as_json:
+        print_json(plain(found))
+    else:
+        show(found)
+    for error in found.errors:
+        say(f"Error: {one_line(error)}")
+    if found.errors:
+        return MISTAKE
+    if not as_json:
+        print_text(f"\nReady. Next: cotune run {study}")
+    return OK
+
+
+def show(found: "Inspection") -> None:
+    """Prints what a check found."""
+    if found.mixtures:
+        print_text(f"{found.name}: {found.mixtures:,} mixtures hold {', '.join(found.targets)}.\n")
+    if found.datasets:
+        _show_datasets(found)
+    if found.leaks:
+        print_text(
+            "\nLeaks (see `leaks:` in the study; rows of five words or more are dropped unless it says otherwise)"
+        )
+    for line in found.leaks:
+        print_text(f"  {line}")
+    if found.shares is not None:
+        _show_shares(found)
+    if found.cost is not None:
+        time = "" if found.cost.seconds is None else f", about {duration(found.cost.seconds)} on this machine"
+        print_text(f"\nCost: {found.cost.fine_tunings} fine-tunings, {found.cost.tokens:,} training tokens{time}")
+    for line in found.warnings:
+        print_text(f"Warning: {one_line(line)}")
+
+
+def _show_datasets(found: "Inspection") -> None:
+    header = ["dataset", "kind", "metric", "train", "dev", "test", "words in", "out", "labels", "empty", "licence"]
+    rows = []
+    for one in found.datasets:
+        facts = one.statistics
+        counts = [f"{facts.rows.get(split, 0):,}" for split in ("train", "dev", "test")]
+        lengths = [f"{facts.input_words:.0f}", f"{facts.answer_words:.0f}", str(len(facts.label_counts))]
+        rows.append(
+            [one.name, one.kind, one.metric, *counts, *lengths, f"{facts.empty_share:.0%}", shorten(one.licence, 30)]
+        )
+    print_table(header, rows)
+    print_text("\nFirst train row of each, as the model sees it (answer after =>)")
+    for one in found.datasets:
+        print_text(f"  {one.name}: {shorten(one_line(one.prompt), 300)} => {shorten(one_line(one.answer), 120)}")
+
+
+def _show_shares(found: "Inspection") -> None:
+    shares = found.shares or {}
+    total = sum(exposure.tokens for exposure in shares.values()) or 1
+    print_text("\nWhat is trained of each when all are in")
+    rows = [
+        [
+            name,
+            f"{one.tokens:,}",
+            f"{one.tokens / total:.1%}",
+            f"{one.examples:,}",
+            f"{one.epochs:.2f}",
+            str(one.truncated),
+        ]
+        for name, one in shares.items()
+    ]
+    print_table(["dataset", "tokens", "share", "examples", "epochs", "cut"], rows)

