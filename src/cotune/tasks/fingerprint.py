@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from hashlib import sha256
 
-from cotune.task import Row, Split, Task
+from cotune.task import Row, Task
 from cotune.tasks.kinds.items import entities_of, events_of, relations_of
-
-_SPLITS: tuple[Split, ...] = ("train", "dev", "test")
+from cotune.tasks.spec import SPLITS
 
 
 def fingerprint(task: Task) -> str:
@@ -18,7 +17,7 @@ def fingerprint(task: Task) -> str:
     """
     about = [task.kind, task.labels, task.roles, asdict(task.template), task.metric]
     digest = sha256(json.dumps(about, sort_keys=True).encode())
-    for split in _SPLITS:
+    for split in SPLITS:
         digest.update(f"\n{split}\n".encode())
         digest.update("\n".join(map(_line, task.rows.get(split, ()))).encode(errors="surrogatepass"))
     return digest.hexdigest()

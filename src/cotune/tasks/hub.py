@@ -1,9 +1,12 @@
 """The datasets library: folders that it saved, and datasets on the Hugging Face hub, as records."""
 
 import re
+import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from cotune.task import Split
 from cotune.tasks.records import Record
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 
 def is_hub_id(path: str) -> bool:
     """Tells whether a path can be the id of a hub dataset: `org/name`, or one word."""
-    return re.fullmatch(r"[\w.-]+(/[\w.-]+)?", path) is not None and ".." not in path
+    return re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", path) is not None and ".." not in path
 
 
 def is_saved_folder(folder: Path) -> bool:
@@ -36,7 +39,7 @@ def read_saved(folder: Path, spec: DatasetSpec) -> Source:
         loaded = load_from_disk(str(folder))
     except Exception as error:
         raise ValueError(f"{folder}: not a readable saved dataset ({_first_line(error)}).") from error
-    return _source({"train": loaded} if isinstance(loaded, Dataset) else loaded, spec, str(folder))
+    return _source({"train": loaded} if isinstance(loaded, Dataset) else loaded, spec, spec.path)
 
 
 def read_hub(spec: DatasetSpec) -> Source:
@@ -51,14 +54,38 @@ def read_hub(spec: DatasetSpec) -> Source:
         from datasets import load_dataset
     except ImportError:
         raise ModuleNotFoundError(f"Dataset {spec.path!r} needs the package datasets: pip install datasets") from None
+    if not _is_cached(spec.path) and not _can_ask_hub():
+        raise ValueError(f"{spec.path!r} is no local file, is not in the cache, and the hub cannot be reached.")
     try:
         loaded = load_dataset(spec.path, spec.subset, revision=spec.revision)
     except Exception as error:
         remedy = "Check the id, `subset` and `revision`, and the network; HF_HUB_OFFLINE=1 allows the cache only."
         raise ValueError(
-            f"Dataset {spec.path!r} could not be loaded from the hub or its cache ({_first_line(error)}). {remedy}"
+            f"{spec.path!r} is no local file and no hub dataset ({_first_line(error)}). {remedy}"
         ) from error
     return _source(loaded, spec, f"https://huggingface.co/datasets/{spec.path}")
+
+
+def _is_cached(path: str) -> bool:
+    from datasets import config
+
+    return (Path(config.HF_DATASETS_CACHE) / path.replace("/", "___")).is_dir() or Path(path).exists()
+
+
+def _can_ask_hub() -> bool:
+    """Tells within seconds whether the hub may answer; the library itself would retry for half a minute."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return False
+    address = urlsplit(constants.ENDPOINT)
+    if getproxies():
+        return True
+    try:
+        socket.create_connection((address.hostname or "", address.port or 443), timeout=3).close()
+    except OSError:
+        return False
+    return True
 
 
 def _first_line(error: Exception) -> str:

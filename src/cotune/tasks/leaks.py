@@ -56,8 +56,8 @@ def find_leaks(tasks: Sequence[Task], *, near: float = NEAR) -> list[Leak]:
 
     Each text of a row is compared with each; answers are not. Texts are equal if their letters and digits are, whatever
     the case; texts of five words or more are nearly equal if the Jaccard similarity of their sets of neighbouring word
-    pairs is at least `near` (Broder, "On the resemblance and containment of documents", 1997; here computed exactly, and
-    on pairs of words because sentences are short). Takes seconds for tens of thousands of rows.
+    pairs is at least `near` (Broder, "On the resemblance and containment of documents", 1997; computed exactly here,
+    and on pairs of words because sentences are short). Takes seconds for tens of thousands of rows.
     """
     train, held = _texts(tasks, ["train"]), _texts(tasks, ["dev", "test"])
     by_key: dict[str, list[_Text]] = defaultdict(list)

@@ -15,6 +15,7 @@ from cotune.tasks.hub import is_hub_id, is_saved_folder, read_hub, read_saved
 from cotune.tasks.kinds import FORMATS
 from cotune.tasks.labels import plain
 from cotune.tasks.metrics import check_metric, metrics_of
+from cotune.tasks.records import SUFFIXES
 from cotune.tasks.rows import read_rows
 from cotune.tasks.source import Source
 from cotune.tasks.spec import DatasetSpec
@@ -54,8 +55,8 @@ def open_source(spec: DatasetSpec, base: Path) -> Source:
     if path.is_dir():
         return read_saved(path, spec) if is_saved_folder(path) else read_folder(path, spec.splits)
     if path.is_file() or has_magic(spec.path):
-        return Source({"train": read_files(matching_files(base, spec.path))}, origin=spec.path)
-    if is_hub_id(spec.path):
+        return Source({"train": read_files(matching_files(base, spec.path))})
+    if is_hub_id(spec.path) and path.suffix.lower() not in SUFFIXES:
         return read_hub(spec)
     raise FileNotFoundError(f"{path}: there is no such file or folder.")
 
@@ -80,7 +81,7 @@ def _task(spec: DatasetSpec, source: Source) -> Task:
             template=_template(spec, reader, named.labels),
             metric=metric,
             licence=spec.licence or source.licence,
-            source=source.origin,
+            source=source.origin or spec.path,
             domain=source.domain,
         )
     )

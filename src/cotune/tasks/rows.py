@@ -38,7 +38,7 @@ def read_rows(
     """
     read = {split: [_row(record, reader, labels) for record in items] for split, items in records.items()}
     found_labels, found_roles = _check_names(records, read, reader, (labels, roles))
-    if reader.kind == "ner" and not found_labels:
+    if reader.kind == "ner" and not (labels or found_labels):
         raise ValueError("no row has an entity and no `labels` are given, so there is nothing to learn")
     return NamedRows(_with_ids(read, has_ids="id" in reader.columns), labels or found_labels, roles or found_roles)
 

@@ -8,6 +8,7 @@ import numpy as np
 from cotune.task import Row, Split, Task
 from cotune.tasks.fingerprint import fingerprinted
 from cotune.tasks.grouping import group_rows, sizes
+from cotune.tasks.spec import SPLITS
 
 SHARE = 0.1
 """Share of the train rows that a missing split takes."""
@@ -30,7 +31,7 @@ def complete_splits(rows: Mapping[Split, Sequence[Row]], seed: int) -> dict[Spli
     if not train:
         raise ValueError(f"there are no train rows; found { ({split: len(kept) for split, kept in rows.items()}) }")
     if not missing:
-        return {split: tuple(kept) for split, kept in rows.items()}
+        return {split: tuple(rows[split]) for split in SPLITS}
     groups = group_rows(train)
     counts = sizes(groups)
     if len(counts) <= len(missing):
@@ -42,12 +43,12 @@ def complete_splits(rows: Mapping[Split, Sequence[Row]], seed: int) -> dict[Spli
     order = [names[index] for index in np.random.default_rng(seed).permutation(len(names))]
     wanted = min(MOST_ROWS, max(1, round(SHARE * len(train))))
     place: dict[str, Split] = {}
-    for split in missing:
-        for group in _take(order, counts, wanted, keep=len(missing)):
+    for number, split in enumerate(missing):
+        for group in _take(order, counts, wanted, keep=len(missing) - number):
             place[group] = split
-    parted: dict[Split, list[Row]] = {split: list(kept) for split, kept in rows.items() if split != "train" and kept}
+    parted: dict[Split, list[Row]] = {split: [] if split == "train" else list(rows.get(split, ())) for split in SPLITS}
     for row, group in zip(train, groups, strict=True):
-        parted.setdefault(place.get(group, "train"), []).append(replace(row, group=group))
+        parted[place.get(group, "train")].append(replace(row, group=group))
     return {split: tuple(kept) for split, kept in parted.items()}
 
 

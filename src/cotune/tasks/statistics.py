@@ -7,7 +7,6 @@ from math import log2
 
 from cotune.task import Row, Split, Task
 from cotune.tasks.kinds import FORMATS
-from cotune.tasks.rendering import render
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,9 @@ def statistics(task: Task) -> Statistics:
     """Gives the figures of a dataset; all zero where it has no train rows."""
     train = task.rows.get("train", ())
     inputs = [sum(len(text.split()) for text in _inputs(row)) for row in train]
-    answers = [len(render(task, row).completion.split()) for row in train]
-    labels = Counter(label for row in train for label in FORMATS[task.kind].names(row.answer)[0])
+    form = FORMATS[task.kind]
+    answers = [len(form.write(task, row).split()) for row in train]
+    labels = Counter(label for row in train for label in form.names(row.answer)[0])
     texts = {tuple(row.fields.items()) + row.messages for row in train}
     many = max(len(train), 1)
     return Statistics(
