@@ -61,6 +61,21 @@ def test_tags_as_class_labels(tmp_path: Path) -> None:
     assert {row.answer for row in task.rows["train"]} == {(Entity("PER", 0, 6),)}
 
 
+def test_types_of_spans_as_class_labels(tmp_path: Path) -> None:
+    span = {
+        "start": datasets.Value("int32"),
+        "end": datasets.Value("int32"),
+        "type": datasets.ClassLabel(names=["A", "B"]),
+    }
+    listed, columns = [{"start": 0, "end": 1, "type": 1}], {"start": [0], "end": [1], "type": [1]}
+    for number, (spans, value) in enumerate([(datasets.List(span), listed), (datasets.Sequence(span), columns)]):
+        features = datasets.Features({"text": datasets.Value("string"), "spans": spans})
+        rows = {"text": [f"x {chr(97 + n)}" for n in range(9)], "spans": [value] * 9}
+        datasets.Dataset.from_dict(rows, features=features).save_to_disk(tmp_path / str(number))
+        task = load_task(DatasetSpec("s", str(number)), tmp_path)
+        assert {row.answer for row in task.rows["train"]} == {(Entity("B", 0, 1),)}
+
+
 def test_nested_rows_come_back_from_columns(tmp_path: Path) -> None:
     event = {"type": "E", "trigger": "hit", "arguments": [{"role": "R", "text": "b"}]}
     rows = [{"text": f"a hit b {chr(97 + n)}", "events": [event] * (n % 2)} for n in range(9)]

@@ -156,3 +156,21 @@ def test_either_text_of_a_pair_may_leak() -> None:
     other = Task("o", "generation", {"dev": [Row("2", {"input": text + "?"}, "x")]})
     (leak,) = find_leaks([pair, other])
     assert leak == Leak("p", "1", "o", "dev", "2", "exact", 1.0, 6)
+
+
+def test_chats_are_compared_as_a_whole() -> None:
+    def chat(name: str, first: str, system: str) -> Row:
+        turns = (("system", system), ("user", first), ("assistant", "Sure."), ("user", "please go on with it"))
+        return Row(name, {"input": "please go on with it"}, "x", messages=turns)
+
+    system = "You are a very helpful assistant that never says anything wrong and always says why"
+    train = [
+        chat("1", "tell me about cats and their paws", system),
+        chat("2", "what is the sum of two and two", system),
+    ]
+    held = [
+        chat("3", "tell me about cats and their paws", "Be brief."),
+        chat("4", "why is the sky blue at noon", system),
+    ]
+    leaks = find_leaks([Task("t", rows={"train": train, "test": held})])
+    assert [(leak.train_id, leak.other_id) for leak in leaks] == [("1", "3")]

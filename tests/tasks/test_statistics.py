@@ -15,15 +15,16 @@ def test_by_hand() -> None:
             Row("1", {"text": "a b c"}, (Entity("A", 0, 1), Entity("B", 2, 3))),
             Row("2", {"text": "d e"}, ()),
             Row("3", {"text": "d e"}, (Entity("A", 0, 1),)),
+            Row("4", {"text": "d e"}, ()),
         ],
-        "test": [Row("4", {"text": "x " * 50}, ())],
+        "test": [Row("5", {"text": "x " * 50}, ())],
     }
     found = statistics(Task("t", "ner", rows, labels=("A", "B", "C")))
-    assert found.rows == {"train": 3, "test": 1}
-    assert found.input_words == pytest.approx(7 / 3)
+    assert found.rows == {"train": 4, "test": 1}
+    assert found.input_words == pytest.approx(9 / 4)
     assert found.longest_input_words == 3
-    assert found.answer_words == pytest.approx((4 + 1 + 2) / 3)
-    assert found.empty_share == pytest.approx(1 / 3)
+    assert found.answer_words == pytest.approx((4 + 1 + 2 + 1) / 4)
+    assert found.empty_share == pytest.approx(1 / 2)
     assert found.label_counts == {"A": 2, "B": 1, "C": 0}
     assert found.label_entropy == pytest.approx(0.9182958)
     assert found.duplicates == 1

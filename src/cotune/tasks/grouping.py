@@ -10,7 +10,9 @@ _NOT_LETTERS = re.compile(r"[\W\d_]+")
 
 
 def row_texts(row: Row) -> tuple[str, ...]:
-    """Gives the texts of a row: its fields."""
+    """Gives the texts of a row: its fields; for a chat, the turns before the answer but the system's, as one text."""
+    if row.messages:
+        return ("\n".join(content for role, content in row.messages if role != "system"),)
     return tuple(row.fields.values())
 
 

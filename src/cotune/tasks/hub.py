@@ -115,20 +115,31 @@ def _usual_splits(names: list[str]) -> dict[Split, str]:
 
 
 def _records(dataset: "Dataset", where: str) -> Iterator[Record]:
-    names = {column: _class_names(feature) for column, feature in dataset.features.items()}
-    classes = {column: labels for column, labels in names.items() if labels}
+    classes = {column: feature for column, feature in dataset.features.items() if _has_classes(feature)}
     for number, row in enumerate(dataset):
         values = dict(row)
         if any(values[column] == -1 for column in classes):
             continue  # the hub's mark for a row whose label is kept secret
-        for column, labels in classes.items():
-            value = values[column]
-            values[column] = [labels[item] for item in value] if isinstance(value, list) else labels[value]
+        values.update({column: _named(feature, values[column]) for column, feature in classes.items()})
         yield Record(f"{where} row {number}", values)
 
 
-def _class_names(feature: object) -> list[str]:
+def _has_classes(feature: object) -> bool:
     from datasets import ClassLabel, List
 
-    inner = feature.feature if isinstance(feature, List) else feature
-    return list(inner.names or []) if isinstance(inner, ClassLabel) else []
+    if isinstance(feature, List):
+        return _has_classes(feature.feature)
+    if isinstance(feature, Mapping):
+        return any(map(_has_classes, feature.values()))
+    return isinstance(feature, ClassLabel) and bool(feature.names)
+
+
+def _named(feature: object, value: object) -> object:
+    """Gives `value` with the name of each class in place of its number."""
+    from datasets import ClassLabel, List
+
+    if isinstance(feature, List) and isinstance(value, list):
+        return [_named(feature.feature, item) for item in value]
+    if isinstance(feature, Mapping) and isinstance(value, Mapping):
+        return {name: _named(feature[name], item) for name, item in value.items()}
+    return feature.names[value] if isinstance(feature, ClassLabel) and isinstance(value, int) else value

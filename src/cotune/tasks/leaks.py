@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from cotune.task import Split, Task
 from cotune.tasks.fingerprint import fingerprinted
+from cotune.tasks.grouping import row_texts
 from cotune.tasks.similar import similar_pairs
 
 SHORT_WORDS = 5
@@ -98,7 +99,7 @@ def _texts(tasks: Sequence[Task], splits: Sequence[Split]) -> list[_Text]:
     for task in tasks:
         for split in splits:
             for row in task.rows.get(split, ()):
-                for text in row.fields.values():
+                for text in row_texts(row):
                     words = tuple(_WORD.findall(text.casefold()))
                     texts.append(_Text(task.name, split, row.id, "".join(words) or text, words, len(text.split())))
     return texts

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import log2
 
-from cotune.task import Row, Split, Task
+from cotune.task import Split, Task
+from cotune.tasks.grouping import row_texts
 from cotune.tasks.kinds import FORMATS
 
 
@@ -14,7 +15,8 @@ class Statistics:
     """Figures of one dataset; all but `rows` are of its train rows, and lengths are in words.
 
     `empty_share` is the share of rows with nothing to extract, `label_counts` how many rows use each label,
-    `label_entropy` the entropy of their shares in bits, `duplicates` the rows whose fields equal an earlier row's.
+    `label_entropy` the entropy of their shares in bits, `duplicates` the rows whose texts and answer equal those of an
+    earlier row.
     """
 
     rows: Mapping[Split, int]
@@ -30,11 +32,11 @@ class Statistics:
 def statistics(task: Task) -> Statistics:
     """Gives the figures of a dataset; all zero where it has no train rows."""
     train = task.rows.get("train", ())
-    inputs = [sum(len(text.split()) for text in _inputs(row)) for row in train]
+    inputs = [sum(len(text.split()) for text in row_texts(row)) for row in train]
     form = FORMATS[task.kind]
     answers = [len(form.write(task, row).split()) for row in train]
     labels = Counter(label for row in train for label in form.names(row.answer)[0])
-    texts = {tuple(row.fields.items()) + row.messages for row in train}
+    texts = {(row_texts(row), row.answer) for row in train}
     many = max(len(train), 1)
     return Statistics(
         rows={split: len(rows) for split, rows in task.rows.items()},
@@ -46,10 +48,6 @@ def statistics(task: Task) -> Statistics:
         label_entropy=_entropy(labels),
         duplicates=len(train) - len(texts),
     )
-
-
-def _inputs(row: Row) -> list[str]:
-    return [content for _, content in row.messages] or list(row.fields.values())
 
 
 def _entropy(counts: Counter[str]) -> float:
