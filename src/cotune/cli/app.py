@@ -12,6 +12,7 @@ import typer
 from cotune import __version__
 from cotune.cli import errors
 from cotune.cli.check import check
+from cotune.cli.demo import demo
 from cotune.cli.env import env
 from cotune.cli.export import export
 from cotune.cli.features import features
@@ -19,8 +20,10 @@ from cotune.cli.init import init
 from cotune.cli.pool import show
 from cotune.cli.report import report
 from cotune.cli.run import run
+from cotune.cli.score import score
 from cotune.cli.space import space
 from cotune.cli.status import status
+from cotune.cli.train import train
 
 try:
     from typer._click.exceptions import ClickException
@@ -66,7 +69,20 @@ def _help(command: Callable[..., int | None]) -> str:
     return cleandoc(command.__doc__ or "").replace(r"\b", "\b")
 
 
-COMMANDS: tuple[Callable[..., int | None], ...] = (init, check, run, report, status, export, space, features, env)
+COMMANDS: tuple[Callable[..., int | None], ...] = (
+    demo,
+    init,
+    check,
+    run,
+    report,
+    train,
+    status,
+    export,
+    space,
+    features,
+    score,
+    env,
+)
 
 app.callback(invoke_without_command=True, help=_help(cotune))(cotune)
 for command in COMMANDS:

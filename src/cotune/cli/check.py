@@ -22,7 +22,9 @@ def check(
     data: DataFolder = None,
     as_json: AsJson = False,
 ) -> int:
-    r"""Checks data, leaks, lengths and settings, shows what the model will see, and estimates the cost.
+    r"""Checks data and settings, and estimates what a run will cost.
+
+    Shows leaks, lengths, what the model will see, and each dataset's share.
 
     \b
     cotune check study.yaml

@@ -13,7 +13,7 @@ VARIABLES = ["COTUNE_CACHE", "CUDA_VISIBLE_DEVICES", "HF_HOME", "HF_HUB_OFFLINE"
 
 
 def env(*, as_json: AsJson = False) -> None:
-    r"""Prints versions and settings to paste into a bug report; no secrets.
+    r"""Prints versions to paste into a bug report; no secrets.
 
     \b
     cotune env

@@ -18,7 +18,9 @@ def features(
     data: DataFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    r"""Prints the named features of mixtures, as the predictor sees them; reads train rows only.
+    r"""Prints what the predictor sees of a mixture, as named columns.
+
+    Reads train rows only.
 
     \b
     cotune features study.yaml --mix reviews,news --mix reviews

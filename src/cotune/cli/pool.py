@@ -18,7 +18,7 @@ def show(
     data: DataFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    r"""Lists the sets of a published pool: kind, licence, rows and checksum of what is at hand, and what is missing.
+    r"""Lists the sets of a published pool, at hand or missing.
 
     \b
     cotune pool show biomed12 --data data/

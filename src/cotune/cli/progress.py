@@ -14,7 +14,7 @@ from cotune.cli.console import duration, shorten
 from cotune.cli.errors import one_line
 from cotune.problem import Problem
 from cotune.study import Event, Finished
-from cotune.trial import Progress, Record, Trial
+from cotune.trial import Progress, Record, Request, Trial
 
 
 class Display:
@@ -84,6 +84,34 @@ def outcome(problem: Problem, record: Record, trial: Trial) -> str:
     what = f"{problem.value(trial):.3f}" if trial.is_finished else f"failed ({one_line(trial.error or '')})"
     reused = f", reused from {trial.source}" if trial.source else f", {duration(trial.seconds)}"
     return f"{what}  {trial.request.mixture}  ({record.proposal.reason}, seed {trial.request.seed}{reused})"
+
+
+class Stages:
+    """Shows how far each stage of a single training has come: a bar on a terminal, a line per training elsewhere."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.console = Console(stderr=True, quiet=quiet)
+        self.bars = Bars(*_columns(), console=self.console, transient=True, disable=not self.console.is_terminal)
+        self.bar = self.bars.add_task("", total=None)
+        self.last: Request | None = None
+
+    def __enter__(self) -> Self:
+        self.bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bars.stop()
+
+    def tell(self, progress: Progress) -> None:
+        """Shows how far the running stage has come."""
+        about = "" if progress.request is None else f"{progress.request.mixture}: "
+        if progress.request is not None and progress.request != self.last and not self.console.is_terminal:
+            self.console.print(escape(f"training {progress.request.mixture}"), highlight=False, soft_wrap=True)
+        self.last = progress.request or self.last
+        what = escape(shorten(f"{about}{progress.stage}", 60))
+        self.bars.update(self.bar, description=what, total=progress.total, completed=progress.done)
 
 
 def _columns() -> tuple[ProgressColumn, ...]:

@@ -1,6 +1,7 @@
 """`cotune run`: the search itself, to be stopped and run again at will."""
 
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -42,7 +43,7 @@ def run(
     runs: RunsFolder = None,
     as_json: AsJson = False,
 ) -> int:
-    r"""Searches for the best mixture: trains, predicts, proposes the next; stop it and run it again at will.
+    r"""Searches for the best mixture; stop it and run it again at will.
 
     \b
     cotune run study.yaml --trials 24
@@ -67,7 +68,7 @@ def run(
     search = Search(
         opened,
         opened.problem(data=data),
-        f"cotune run {study}",
+        again(study, changes, {"--data": [data], "--runs": [runs], "--reuse": reuse or []}),
         reuse=tuple(reuse or ()),
         in_process=in_process,
         allow=allow,
@@ -78,6 +79,12 @@ def run(
     if rebuild:
         search.rebuild()
     return search.run()
+
+
+def again(study: Path, changes: Sequence[str], options: Mapping[str, Sequence[Path | None]]) -> str:
+    """Gives the command that goes on with a study that was stopped."""
+    kept = [word for name, values in options.items() for value in values if value for word in (name, str(value))]
+    return shlex.join(["cotune", "run", str(study), *changes, *kept])
 
 
 def given(settings: Iterable[tuple[str, int | float | str | None]]) -> list[str]:

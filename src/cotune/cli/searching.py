@@ -108,7 +108,7 @@ class Search:
             print_json(facts | {"winner": winner, "verdict": verdict.sentence, "warnings": verdict.warnings})
             return OK
         print_text(f"\n{verdict}\n\nStopped: {stopped.message}.")
-        print_text(f"Next: {self.again.replace(' run ', ' report ', 1)}")
+        print_text(f"Next: cotune report {study.folder}")
         return OK
 
 

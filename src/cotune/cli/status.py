@@ -5,7 +5,7 @@ from cotune.cli.options import AsJson, RunsFolder, StudyFile
 
 
 def status(study: StudyFile, *, runs: RunsFolder = None, as_json: AsJson = False) -> None:
-    r"""Tells where a study stands: trials done, failed and pending, best so far; also while it runs.
+    r"""Tells where a study stands, also while it runs.
 
     \b
     cotune status study.yaml

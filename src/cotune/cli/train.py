@@ -1,0 +1,50 @@
+"""`cotune train`: the final adapter, its test scores and its model card."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cotune.cli.options import AsJson, DataFolder, Overrides, RunsFolder, StudyFile
+
+
+def train(
+    study: StudyFile,
+    overrides: Overrides = None,
+    *,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="New folder for the adapter (PEFT format).")],
+    mix: Annotated[
+        str | None, typer.Option("--mix", metavar="A,B", help="Train this mixture; scored on dev, test stays unread.")
+    ] = None,
+    single: Annotated[
+        bool, typer.Option("--single", help="Also train each dataset of the mixture alone, and compare on dev.")
+    ] = False,
+    winner: Annotated[
+        bool, typer.Option("--winner", help="Train the leader, even where a cheaper mixture is as good.")
+    ] = False,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the training.")] = 0,
+    anchors: Annotated[bool, typer.Option(help="Also train and test target-only and all-datasets.")] = True,
+    reread_test: Annotated[
+        bool, typer.Option("--reread-test", help="Read test again; choosing by it makes its scores optimistic.")
+    ] = False,
+    data: DataFolder = None,
+    runs: RunsFolder = None,
+    as_json: AsJson = False,
+) -> int:
+    r"""Trains the final adapter and reads its test scores, once.
+
+    Trains what the verdict recommends, and both anchors for comparison; writes adapter and model card.
+
+    \b
+    cotune train study.yaml --out best/
+    cotune train study.yaml --out joint/ --mix reviews,news --single
+    Next: peft.PeftModel.from_pretrained(base, "best/")
+    """
+    from cotune.cli.finals import Final, train_final, train_mixture
+    from cotune.cli.opening import open_study
+
+    opened = open_study(study, overrides or (), runs=runs)
+    final = Final.prepare(opened, out=out, seed=seed, data=data, quiet=as_json)
+    if mix is not None or single:
+        return train_mixture(final, mix, single=single)
+    return train_final(final, winner=winner, anchors=anchors, reread_test=reread_test)
