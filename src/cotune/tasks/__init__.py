@@ -6,7 +6,7 @@ from cotune.tasks.leaks import Leak, drop_leaks, find_leaks
 from cotune.tasks.load import load_task
 from cotune.tasks.metrics import METRICS, metrics_of, tallies
 from cotune.tasks.pool import load_tasks
-from cotune.tasks.rendering import Prediction, Rendered, candidates, parse, render
+from cotune.tasks.rendering import Prediction, Rendered, candidates, lost_rows, parse, render
 from cotune.tasks.spec import DatasetSpec, dataset_spec
 from cotune.tasks.splits import k_folds
 from cotune.tasks.statistics import Statistics, statistics
@@ -30,6 +30,7 @@ __all__ = [
     "k_folds",
     "load_task",
     "load_tasks",
+    "lost_rows",
     "metrics_of",
     "parse",
     "render",

@@ -49,6 +49,16 @@ def parse(task: Task, row: Row, output: str) -> Prediction:
         return Prediction("" if isinstance(row.answer, str) else (), malformed=True)
 
 
+def lost_rows(task: Task) -> tuple[str, ...]:
+    """Gives the ids of the rows whose gold answer does not come back when it is rendered and parsed.
+
+    What gets lost: an entity after an unmarked equal string, and the second of two entities on one span. No model can
+    score such a row in full.
+    """
+    rows = (row for part in task.rows.values() for row in part)
+    return tuple(row.id for row in rows if parse(task, row, render(task, row).completion) != (row.answer, False))
+
+
 def candidates(task: Task) -> tuple[str, ...]:
     """Gives the label texts of a classification task, in the order of its labels; none for other kinds.
 
