@@ -34,8 +34,11 @@ def main() -> None:
         sys.exit(f"Unknown methods {unknown}; there are {known}.")
     cases = list(_cases(options, methods))
     work: Callable[[Case], list[Row]] = partial(curve if options.learning_curve else run, rules=rules)
-    with ProcessPoolExecutor(options.jobs) as pool:
-        rows = [row for found in pool.map(work, cases, chunksize=4) for row in found]
+    if options.jobs == 1:
+        rows = [row for case in cases for row in work(case)]
+    else:
+        with ProcessPoolExecutor(options.jobs) as pool:
+            rows = [row for found in pool.map(work, cases, chunksize=4) for row in found]
     figures = ("spearman",) if options.learning_curve else FIGURES
     summary = summarise(rows, figures)
     text = markdown(summary, *figures[:2])
