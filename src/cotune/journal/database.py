@@ -72,6 +72,10 @@ def _check_whole(path: Path, connection: sqlite3.Connection) -> None:
     found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
         raise damaged(path, found)
+    is_busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    if not is_busy and path.stat().st_size < pages * size:  # SQLite reads the missing end as zeros
+        raise damaged(path, "its end is missing")
 
 
 def _has_tables(connection: sqlite3.Connection) -> bool:

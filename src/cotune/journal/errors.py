@@ -1,8 +1,10 @@
 """What a journal refuses or cannot do, told so that its user can act."""
 
 import errno
+import json
 import shutil
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +34,8 @@ def explained(path: Path) -> Iterator[None]:
         raise _of_system(path, error) from error
     except sqlite3.Error as error:
         raise _of_sqlite(path, error) from error
+    except (zlib.error, json.JSONDecodeError) as error:
+        raise damaged(path, error) from error
 
 
 def damaged(path: Path, reason: object) -> JournalError:

@@ -49,10 +49,12 @@ class Files:
         return self.trials / f"{number:06d}.json"
 
     def record_numbers(self) -> set[int]:
-        """Numbers of the records that have a file."""
+        """Numbers of the records that have a file; links and folders are none."""
         if not self.trials.is_dir():
             return set()
-        stems = [name[: -len(".json")] for name in os.listdir(self.trials) if name.endswith(".json")]
+        with os.scandir(self.trials) as entries:
+            names = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
+        stems = [name[: -len(".json")] for name in names if name.endswith(".json")]
         return {int(stem) for stem in stems if stem.isascii() and stem.isdigit()}
 
 

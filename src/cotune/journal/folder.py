@@ -17,9 +17,9 @@ def prepare_folder(files: Files) -> None:
     """
     if "\0" in str(files.folder):
         raise JournalError(f"A study's folder has no NUL in its name; got {str(files.folder)!r}.")
-    if files.folder.exists() and not files.folder.is_dir():
-        raise JournalError(f"A study is a folder, but {str(files.folder)!r} is a file; choose another name.")
     with explained(files.folder):
+        if files.folder.exists() and not files.folder.is_dir():
+            raise JournalError(f"A study is a folder, but {str(files.folder)!r} is a file; choose another name.")
         files.folder.mkdir(parents=True, exist_ok=True)
     _refuse_network(files.folder)
     for path in (files.database, files.settings, files.log, files.lock, files.trials):

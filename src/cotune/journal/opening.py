@@ -15,7 +15,7 @@ from cotune.journal.database import (
 from cotune.journal.errors import JournalError, damaged
 from cotune.journal.files import Files, read_object, write_object
 from cotune.journal.groups import Group, differences
-from cotune.journal.record_files import import_record, is_readable, try_write_record
+from cotune.journal.record_files import import_records, is_readable, try_write_record
 from cotune.trial_json import Json, JsonObject
 
 
@@ -79,8 +79,7 @@ def match_files(files: Files, connection: sqlite3.Connection) -> None:
     ahead = (on_disk - known) | (on_disk & unfinished - unreadable)
     if ahead:
         with transaction(connection):
-            for number in sorted(ahead):
-                import_record(connection, files, number)
+            import_records(connection, files, ahead)
     for number in sorted(known - on_disk | unreadable):
         group, record = load_record(connection, number)
         try_write_record(files, group, record, load_attempts(connection, number))

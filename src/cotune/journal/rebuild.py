@@ -10,7 +10,7 @@ from cotune.journal.files import Files, read_object, sync_folder
 from cotune.journal.folder import prepare_folder, remove_leftovers
 from cotune.journal.groups import Group, group_from_json
 from cotune.journal.lock import WriterLock
-from cotune.journal.record_files import import_record
+from cotune.journal.record_files import import_records
 from cotune.trial_json import JsonObject
 
 
@@ -53,8 +53,7 @@ def _fill(files: Files, fresh: Path) -> None:
 def _insert_all(files: Files, groups: list[Group], connection: sqlite3.Connection) -> None:
     for group in groups:
         insert_group(connection, group)
-    for number in sorted(files.record_numbers()):
-        import_record(connection, files, number)
+    import_records(connection, files, files.record_numbers())
 
 
 def _read_groups(files: Files) -> list[Group]:

@@ -1,7 +1,7 @@
 """One file per record, from which a journal can be made again."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 from cotune.journal.database import insert_requests, insert_trial, load_attempts
@@ -36,28 +36,45 @@ def write_record(files: Files, group: int, number: int, proposal: Proposal, atte
     )
 
 
-def import_record(connection: sqlite3.Connection, files: Files, number: int) -> None:
-    """Adds to the journal what a record's file holds and the journal lacks.
+def import_records(connection: sqlite3.Connection, files: Files, numbers: Iterable[int]) -> None:
+    """Adds to the journal what the records' files hold and the journal lacks.
+
+    A batch of requests gets its files from the last to the first, before any of them runs. So a pending record behind
+    a gap is of a batch that was cut short: it is dropped, and the batch will be proposed again as a whole.
 
     Raises:
-        JournalError: the file is damaged.
+        JournalError: a file is damaged.
     """
+    known = {number for (number,) in connection.execute("SELECT number FROM requests")}
+    for number in sorted(numbers):
+        group, record, attempts = _read_record(files, number)
+        if number not in known and number - 1 not in known and number > 0 and not attempts:
+            files.record(number).unlink()
+            continue
+        if number not in known:
+            insert_requests(connection, group, [record])
+            known.add(number)
+        for attempt in range(len(load_attempts(connection, number)), len(attempts)):
+            insert_trial(connection, number, attempt + 1, *attempts[attempt])
+
+
+def _read_record(files: Files, number: int) -> tuple[int, Record, Attempts]:
     found = read_object(files.record(number))
     try:
-        group = cast(int, found["group"])
-        record = Record(number, proposal_from_json(cast(JsonObject, found["proposal"])))
-        attempts = [cast("dict[str, JsonObject]", attempt) for attempt in cast("list[object]", found["attempts"])]
-        ended = [(attempt["trial"], attempt["examples"]) for attempt in attempts]
-        checked = [trial_from_json(trial, examples) for trial, examples in ended]
+        listed = [cast("dict[str, JsonObject]", attempt) for attempt in cast("list[object]", found["attempts"])]
+        attempts = [(attempt["trial"], attempt["examples"]) for attempt in listed]
+        for trial, examples in attempts:
+            trial_from_json(trial, examples)
+        return (
+            cast(int, found["group"]),
+            Record(number, proposal_from_json(cast(JsonObject, found["proposal"]))),
+            attempts,
+        )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise JournalError(
             f"The file {str(files.record(number))!r} is damaged ({type(error).__name__}: {error}). "
             f"Move it away: its trial will be run again."
         ) from error
-    if not connection.execute("SELECT 1 FROM requests WHERE number = ?", (number,)).fetchone():
-        insert_requests(connection, group, [record])
-    for attempt in range(len(load_attempts(connection, number)), len(checked)):
-        insert_trial(connection, number, attempt + 1, *ended[attempt])
 
 
 def is_readable(files: Files, number: int) -> bool:

@@ -125,6 +125,7 @@ class Journal:
         for record in records:
             self._index[record.number] = len(self._records)
             self._records.append(record)
+        for record in reversed(records):  # see `import_records`
             self._write_file(record, [])
         return records
 

@@ -70,7 +70,7 @@ class Child:
 def start(factory: Factory, *, memory: int | None, preload: Sequence[str]) -> Child:
     """Starts a child that builds the evaluation; `preload` names modules to import once for all children."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["__main__", *preload])
+    context.set_forkserver_preload(["__main__", "cotune.worker.child", *preload])
     mine, theirs = context.Pipe()
     environment = {**QUIET, **os.environ}
     process = context.Process(target=serve, args=(theirs, factory, environment, memory), name="cotune worker")
