@@ -1,13 +1,13 @@
 """Effects: what each dataset does to the objective when it is added, with intervals."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
+from statistics import NormalDist, fmean
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cotune.mixture import Mixture
 from cotune.problem import Problem
 from cotune.trial import Trial
 from cotune.winner import fit_groups, trained
@@ -43,24 +43,24 @@ def effects(problem: Problem, trials: Iterable[Trial], *, level: float = 0.95) -
     if len(groups) < 2:
         return []
     fit = fit_groups(problem, groups)
+    parts = problem.encode(groups)  # [mixture, task]
+    means = [fmean(problem.value(trial) for trial in runs) for runs in groups.values()]
     reach = NormalDist().inv_cdf((1 + level) / 2)
     found = []
     for column, name in enumerate(problem.names):
         if name in problem.free:
             mean, half = float(fit.effects[column]), reach * float(fit.effects_sd[column])
-            gaps = _gaps(problem, groups, name)
-            measured = float(np.mean(gaps)) if gaps else None
+            gaps = _gaps(parts, means, column)
+            measured = fmean(gaps) if gaps else None
             label: Label = "helps" if mean > half else "hurts" if mean < -half else "unclear"
             found.append(Effect(name, mean, mean - half, mean + half, label, measured, len(gaps)))
     return sorted(found, key=lambda effect: (-effect.mean, effect.name))
 
 
-def _gaps(problem: Problem, groups: Mapping[Mixture, Sequence[Trial]], name: str) -> list[float]:
-    """Gives the objective with the dataset minus without it, for each pair of mixtures that differ in it alone."""
-    means = {mixture: float(np.mean([problem.value(trial) for trial in runs])) for mixture, runs in groups.items()}
-    without = {
-        mixture: Mixture(tuple(part for part in mixture.parts if part[0] != name))
-        for mixture in means
-        if name in mixture and all(count == 1 for _, count in mixture.parts)
-    }
-    return [means[mixture] - means[rest] for mixture, rest in without.items() if rest in means]
+def _gaps(parts: NDArray[np.float64], means: Sequence[float], column: int) -> list[float]:
+    """Gives mean objectives with a dataset minus without it, for mixtures `parts` that differ in it alone."""
+    lookup = {row.tobytes(): mean for row, mean in zip(parts, means, strict=True)}
+    rest = parts.copy()
+    rest[:, column] = 0
+    pairs = zip(parts[:, column], rest, means, strict=True)
+    return [mean - lookup[row.tobytes()] for held, row, mean in pairs if held and row.tobytes() in lookup]

@@ -6,6 +6,7 @@ from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from cotune.noise import SeedNoise
 from cotune.problem import Problem
@@ -125,7 +126,8 @@ def _interval(values: Array, again: Array | None, examples: int, chance: Chance)
     rng = np.random.default_rng([chance.seed, n])
     error = np.zeros(chance.resamples)  # [resample]
     if freedom:
-        error += sqrt(variance / n) * rng.standard_t(freedom, chance.resamples)
+        quantiles = stdtrit(freedom, (np.arange(chance.resamples) + 0.5) / chance.resamples)
+        error += sqrt(variance / n) * rng.permutation(quantiles)  # not drawn: its tails would be noisy
     if again is not None:
         error += _example_error(again) * sqrt(examples / (examples - 1))
     low, high = np.quantile(error, [(1 - chance.level) / 2, (1 + chance.level) / 2])

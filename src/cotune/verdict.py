@@ -121,10 +121,10 @@ def _evidence(problem: Problem, records: Sequence[Record], means: Mapping[Mixtur
 
 def _finalists(problem: Problem, order: Sequence[Mixture], groups: Groups) -> list[Mixture]:
     """Gives the winner, the anchors, and the best other mixture where the winner is an anchor itself."""
-    anchors = [mixture for mixture in (problem.target_only, problem.everything, BASE) if mixture in groups]
-    others = [mixture for mixture in order if not anchor_label(problem, mixture)]
+    anchors = (problem.target_only, problem.everything)
+    others = [mixture for mixture in order if mixture not in anchors]
     runner_up = others[:1] if order[0] in anchors else []
-    return list(dict.fromkeys([order[0], *anchors[:-1], *runner_up, *anchors[-1:]]))
+    return [mixture for mixture in dict.fromkeys([order[0], *anchors, *runner_up, BASE]) if mixture in groups]
 
 
 def _compare(problem: Problem, finalists: Groups, chance: Chance, target: str | None = None) -> tuple[Comparison, ...]:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import spearmanr
 
 from cotune.reporting.report import Calibration, TrialLine
 
@@ -14,6 +13,8 @@ def calibration(trials: Sequence[TrialLine]) -> Calibration | None:
     The rank correlation needs three proposals and some spread; the share within one sd needs the predictor's sd (about
     68 % if it is honest).
     """
+    from scipy.stats import spearmanr  # half a second, which `cotune status` need not wait
+
     known = [trial for trial in trials if trial.predicted is not None and trial.value is not None]
     if not known:
         return None

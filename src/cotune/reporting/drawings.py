@@ -28,7 +28,7 @@ def drawings(report: Report) -> dict[str, str]:
         )
     tested = [score for score in report.test if score.dataset in report.targets]
     if tested:
-        bars = [_final(score, report) for score in tested]
+        bars = [_final(score, report, is_first=score.mixture == tested[0].mixture) for score in tested]
         found["test"] = charts.intervals(bars, unit=f"{unit} on test", label="Test scores", zero=False)
     if report.effects:
         bars = [_effect(effect) for effect in report.effects]
@@ -66,12 +66,13 @@ def _comparison(line: Comparison) -> Bar:
     return Bar(label, 100 * gap.mean, low, high, tone, note)
 
 
-def _final(score: FinalScore, report: Report) -> Bar:
+def _final(score: FinalScore, report: Report, *, is_first: bool) -> Bar:
     label = score.mixture if len(report.targets) == 1 else f"{score.dataset}: {score.mixture}"
+    tone = "good" if is_first else "plain"
     if score.low is None or score.high is None:
-        return Bar(label, 100 * score.score, None, None, "good", points(score.score))
+        return Bar(label, 100 * score.score, None, None, tone, points(score.score))
     note = f"{points(score.score)} [{points(score.low)}, {points(score.high)}]"
-    return Bar(label, 100 * score.score, 100 * score.low, 100 * score.high, "good", note)
+    return Bar(label, 100 * score.score, 100 * score.low, 100 * score.high, tone, note)
 
 
 def _effect(effect: Effect) -> Bar:

@@ -6,7 +6,7 @@ from math import floor, isfinite, log10
 from xml.etree import ElementTree
 
 Element = ElementTree.Element
-CHARACTER = 6.7
+CHARACTER = 7.3
 """Mean width of a character of 12 px text; labels are cut by it, since nothing here can measure fonts."""
 
 
@@ -99,7 +99,9 @@ def axis_y(parent: Element, scale: Scale, left: float, right: float, *, unit: st
 
 
 def short(value: float) -> str:
-    """Gives a number in few characters: 1.2M, 350k, 0.05."""
+    """Gives a number in few characters: 9e18, 1.2M, 350k, 0.05."""
+    if abs(value) >= 1e13:
+        return f"{value:.2g}".replace("e+", "e")
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if abs(value) >= size:
             return f"{value / (1e3 if letter == 'k' else size):.3g}{letter}"
