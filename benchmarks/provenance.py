@@ -24,7 +24,9 @@ def commit() -> str:
     """Gives the commit of this clone, marked where files that the result depends on differ from it."""
     head = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     code = ["src/cotune/search", "src/cotune/testing", "benchmarks"]
-    changed = subprocess.run(["git", "status", "--porcelain", *code], cwd=ROOT, capture_output=True, text=True)
+    changed = subprocess.run(
+        ["git", "status", "--porcelain", "--untracked-files=no", *code], cwd=ROOT, capture_output=True, text=True
+    )
     if head.returncode:
         return "unknown (not a git clone)"
     return head.stdout.strip() + (" with changes" if changed.stdout.strip() else "")
