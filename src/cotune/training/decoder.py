@@ -30,6 +30,11 @@ class Reading:
 class Decoder(Protocol):
     """A language model as training and scoring use it."""
 
+    @property
+    def uses_trunk(self) -> bool:
+        """Whether it reads what the frozen layers give from a trunk."""
+        ...
+
     def split(self, examples: Sequence[Example], limit: int) -> list[list[Example]]:
         """Splits examples, in order, into packs of at most `limit` tokens where that is possible."""
         ...

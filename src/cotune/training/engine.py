@@ -1,6 +1,5 @@
 """The engine: one loaded model that runs requests one after another."""
 
-import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -14,24 +13,22 @@ from cotune.training.errors import TrialError
 from cotune.training.example import Example
 from cotune.training.exams import exams_of
 from cotune.training.forest import leaf
-from cotune.training.forest_decoder import ForestDecoder
-from cotune.training.likelihood import choices
 from cotune.training.loop import fit
 from cotune.training.lora import Trainee, adapted
+from cotune.training.memory import within_memory
 from cotune.training.mixing import Plan, plan
 from cotune.training.model import load_model
 from cotune.training.scoring import LONGEST_OUTPUT, Exam, sit
 from cotune.training.setup import Setup
 from cotune.trial import Progress, Request, TaskResult, Trial
 
-PACK_TOKENS = 448
-HALVINGS = 3
+PACK_TOKENS = 512
 
 Report = Callable[[Progress], None]
 
 
 class Engine:
-    """A model in memory with all that trials share: tokens, frozen states, exams."""
+    """A model in memory with all that trials share: tokens, states of frozen layers, exams."""
 
     def __init__(self, setup: Setup, report: Report) -> None:
         """Loads the model of `setup`.
@@ -88,83 +85,83 @@ class Engine:
     def run(self, request: Request) -> Trial:
         """Gives the trial of `request`; what goes wrong in it becomes its error."""
         started = time.perf_counter()
-        device = self.device
-        for halving in range(HALVINGS + 1):
-            try:
-                return self._trial(request, PACK_TOKENS >> halving, started)
-            except TrialError as error:
-                return Trial(request, seconds=time.perf_counter() - started, device=device, error=str(error))
-            except (MemoryError, RuntimeError) as error:
-                if not _is_out_of_memory(error):
-                    raise
-                _free_memory()
-        message = f"oom: out of memory even in packs of {PACK_TOKENS >> HALVINGS} tokens; lower train.max_length"
-        return Trial(request, seconds=time.perf_counter() - started, device=device, error=message)
+        try:
+            return within_memory(lambda limit: self._trial(request, limit, started), PACK_TOKENS)
+        except TrialError as error:
+            return Trial(request, seconds=time.perf_counter() - started, device=self.device, error=str(error))
 
     def fit(self, request: Request) -> Adapter:
         """Gives the adapter that `request` trains.
 
         Raises:
-            TrialError: it diverges or has nothing to train on.
+            TrialError: it diverges, runs out of memory or has nothing to train on.
         """
-        started = time.perf_counter()
-        drawn = self.plan(request)
-        with adapted(self.model, self.setup.lora, seed=request.seed) as trainee:
-            losses = self._train(request, drawn, trainee, PACK_TOKENS)
-            seconds = time.perf_counter() - started
-            return Adapter(request, trainee.state(), drawn.exposure, losses, seconds, self.model, self.setup.lora)
+        return within_memory(lambda limit: self._adapter(request, limit), PACK_TOKENS)
 
     def score(self, adapter: Adapter | None, split: Split, count: int | None) -> dict[str, TaskResult]:
         """Gives the results of a trained adapter, or of the model as it is, on `count` rows of each task (None: all).
 
         Raises:
-            TrialError: a loss is not finite.
+            TrialError: a loss is not finite, or it runs out of memory.
         """
         exams = self.exams(split, count)
         if adapter is None:
-            return self._sit(None, exams, PACK_TOKENS)
+            return within_memory(lambda limit: self._sit(None, exams, limit), PACK_TOKENS)
         with adapted(self.model, self.setup.lora, seed=0, state=adapter.state):
-            return self._sit(adapter.request, exams, PACK_TOKENS)
+            return within_memory(lambda limit: self._sit(adapter.request, exams, limit), PACK_TOKENS)
 
-    def _trial(self, request: Request, pack_tokens: int, started: float) -> Trial:
+    def rehearse(self, drawn: Plan, exams: Sequence[Exam]) -> tuple[float, float]:
+        """Gives the seconds that it takes to train on `drawn` and to score `exams`, with no trial to show for it."""
+        started = time.perf_counter()
+        with adapted(self.model, self.setup.lora, seed=0) as trainee:
+            self._train(None, drawn, trainee, PACK_TOKENS)
+            trained = time.perf_counter()
+            self._sit(None, exams, PACK_TOKENS)
+        return trained - started, time.perf_counter() - trained
+
+    def _trial(self, request: Request, limit: int, started: float) -> Trial:
         exams = self.exams("dev", self.setup.scoring.dev_rows)
+        device = self.device if limit == PACK_TOKENS else f"{self.device}, packs of {limit} tokens to save memory"
         if not request.mixture.names:
-            results = self._sit(request, exams, pack_tokens)
-            return Trial(request, results, seconds=time.perf_counter() - started, device=self.device)
+            results = self._sit(request, exams, limit)
+            return Trial(request, results, seconds=time.perf_counter() - started, device=device)
         drawn = self.plan(request)
         with adapted(self.model, self.setup.lora, seed=request.seed) as trainee:
-            losses = self._train(request, drawn, trainee, pack_tokens)
-            results = self._sit(request, exams, pack_tokens)
-        device = self.device if pack_tokens == PACK_TOKENS else f"{self.device}, packs of {pack_tokens} tokens"
+            losses = self._train(request, drawn, trainee, limit)
+            results = self._sit(request, exams, limit)
         return Trial(request, results, drawn.exposure, time.perf_counter() - started, device, losses)
 
-    def _train(self, request: Request, drawn: Plan, trainee: Trainee, pack_tokens: int) -> tuple[float, ...]:
-        self._prepare(request, drawn.examples, pasts=False)
+    def _adapter(self, request: Request, limit: int) -> Adapter:
+        started = time.perf_counter()
+        drawn = self.plan(request)
+        with adapted(self.model, self.setup.lora, seed=request.seed) as trainee:
+            losses = self._train(request, drawn, trainee, limit)
+            seconds = time.perf_counter() - started
+            return Adapter(request, trainee.state(), drawn.exposure, losses, seconds, self.model, self.setup.lora)
+
+    def _train(self, request: Request | None, drawn: Plan, trainee: Trainee, limit: int) -> tuple[float, ...]:
+        self._encode(request, drawn.examples, pasts=False)
         return fit(
             self._decoder,
             trainee.parameters,
             drawn.batches,
             train=self.setup.train,
-            pack_tokens=pack_tokens,
+            pack_tokens=limit,
             progress=self._stage(request, "train"),
         )
 
-    def _sit(self, request: Request | None, exams: Sequence[Exam], pack_tokens: int) -> dict[str, TaskResult]:
+    def _sit(self, request: Request | None, exams: Sequence[Exam], limit: int) -> dict[str, TaskResult]:
         results = {}
         for done, exam in enumerate(exams):
             self._report(Progress(request, f"score {exam.task.name}", done, len(exams)))
-            examples = exam.examples
-            if exam.way == "likelihood":
-                labels = self.encoder.labels(exam.task)
-                examples = tuple(choice for example in examples for choice in choices(example, labels))
-            self._prepare(request, examples, pasts=exam.way == "generation")
+            self._encode(request, exam.read, pasts=exam.way == "generation")
             rows = self.setup.scoring.batch
-            results[exam.task.name] = sit(exam, self._decoder, self.encoder, limit=pack_tokens, rows=rows)
+            results[exam.task.name] = sit(exam, self._decoder, self.encoder, limit=limit, rows=rows)
         self._report(Progress(request, "score", len(exams), len(exams)))
         return results
 
-    def _prepare(self, request: Request | None, examples: Sequence[Example], *, pasts: bool) -> None:
-        if self._trunk is not None and isinstance(self._decoder, ForestDecoder):
+    def _encode(self, request: Request | None, examples: Sequence[Example], *, pasts: bool) -> None:
+        if self._trunk is not None and self._decoder.uses_trunk:
             nodes = (node for example in examples for node in leaf(example).line)
             self._trunk.prepare(nodes, pasts=pasts, progress=self._stage(request, "encode"))
 
@@ -178,14 +175,3 @@ def _check_length(config: Mapping[str, object], longest: int) -> None:
         raise ValueError(
             f"The model reads {positions} tokens; a prompt and an output need {longest}. Lower train.max_length."
         )
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    return known or "can't allocate memory" in str(error) or "not enough memory" in str(error)
-
-
-def _free_memory() -> None:
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

@@ -5,8 +5,6 @@ from cotune.training.encode import Encoder
 from cotune.training.scoring import Exam, drawn_rows, longest_output
 from cotune.training.setup import Setup
 
-LABELLED = ("classification", "pair_classification")
-
 
 def exams_of(setup: Setup, encoder: Encoder, split: Split, *, count: int | None) -> list[Exam]:
     """Gives the exam of each task that has rows in `split`, on `count` of them (None: all).
@@ -24,12 +22,11 @@ def _exam(task: Task, setup: Setup, encoder: Encoder, split: Split, count: int |
     rows = drawn_rows(task, split, count=count, seed=setup.scoring.row_seed)
     max_length = setup.train.length_of(task.name)
     examples = encoder.examples(task, rows, max_length=max_length, keep_all=True)
-    way = "loss"
-    if task.name in setup.measured:
-        is_likelihood = setup.scoring.classify == "likelihood" and task.kind in LABELLED and task.labels
-        way = "likelihood" if is_likelihood else "generation"
-    cap = 0
-    if way == "generation":
-        known = [row for part in ("train", "dev") for row in task.rows.get(part, ())]  # never test
-        cap = longest_output(encoder.answer_lengths(task, known), setup.scoring)
-    return Exam(task, rows, tuple(examples), way, cap)
+    if task.name not in setup.measured:
+        return Exam(task, rows, tuple(examples), "loss")
+    labels = encoder.labels(task)
+    if setup.scoring.classify == "likelihood" and labels:
+        return Exam(task, rows, tuple(examples), "likelihood", labels=tuple(labels))
+    known = [*task.rows.get("train", ()), *task.rows.get("dev", ())]  # an output's cap must not hang on test rows
+    cap = longest_output(encoder.answer_lengths(task, known), setup.scoring)
+    return Exam(task, rows, tuple(examples), "generation", cap)

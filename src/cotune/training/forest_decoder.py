@@ -22,6 +22,7 @@ class ForestDecoder:
         self._model = model
         self._layers = model.layers
         self._trunk = trunk
+        self.uses_trunk = trunk is not None
         self._depth = trunk.depth if trunk else 0
 
     def split(self, examples: Sequence[Example], limit: int) -> list[list[Example]]:

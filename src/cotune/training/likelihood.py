@@ -3,21 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cotune.task import Task
 from cotune.training.decoder import Decoder, Reading
-from cotune.training.encode import Encoder
 from cotune.training.example import Example
 
 
 def read_labels(
-    decoder: Decoder, encoder: Encoder, task: Task, examples: Sequence[Example], *, limit: int
+    decoder: Decoder, examples: Sequence[Example], labels: Sequence[tuple[int, ...]], *, limit: int
 ) -> list[Reading]:
     """Gives the losses on each example's gold label and, as its output, the most likely label; of equal ones the first.
 
     The likelihood of a label is that of all its tokens and the end of the answer, so labels of any length compare, and
     a label that begins another is no special case. The labels of a row share the work on its prompt.
     """
-    labels = encoder.labels(task)
     rows = [choices(example, labels) for example in examples]
     readings = iter(decoder.read([choice for row in rows for choice in row], limit=limit))
     best = []

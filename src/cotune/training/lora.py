@@ -1,5 +1,6 @@
 """What is trained: a LoRA adapter that peft puts on the top layers, or with `method="full"` those layers themselves."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from cotune.training.model import LanguageModel
+from cotune.training.model import LanguageModel, quiet
 from cotune.training.settings import Lora
 
 State = dict[str, torch.Tensor]
@@ -85,17 +86,20 @@ class _Adapter:
     """A LoRA adapter on a model; dropout is active in the adapter only."""
 
     def __init__(self, model: LanguageModel, lora: Lora) -> None:
-        self._model = model
         names = targets(model, lora)
+        self._module = model.module
+        self._linear = {name: model.module.get_submodule(name) for name in names}
         config = LoraConfig(
             r=lora.rank,
             lora_alpha=lora.alpha,
             lora_dropout=lora.dropout,
             target_modules=names,
-            fan_in_fan_out=isinstance(model.module.get_submodule(names[0]), Conv1D),
+            fan_in_fan_out=isinstance(self._linear[names[0]], Conv1D),
             task_type="CAUSAL_LM",
         )
-        self._peft = get_peft_model(model.module, config).eval()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by an old name
+            self._peft = get_peft_model(model.module, config).eval()
         self._peft.peft_config["default"].base_model_name_or_path = model.name
         for name, part in self._peft.named_modules():
             if "lora_dropout" in name:
@@ -121,8 +125,9 @@ class _Adapter:
 
     def leave(self) -> None:
         """Takes the adapter off."""
-        self._peft.unload()
-        del self._model.module.peft_config  # left behind by peft; the next adapter would be taken for a second one
+        for name, part in self._linear.items():  # peft's own unload draws a progress bar
+            self._module.set_submodule(name, part)
+        vars(self._module).pop("peft_config", None)
 
 
 class _Weights:
@@ -154,7 +159,8 @@ class _Weights:
 
     def save(self, folder: Path) -> None:
         """Writes a whole model folder for `AutoModelForCausalLM.from_pretrained`."""
-        self._model.module.save_pretrained(folder)
+        with quiet():
+            self._model.module.save_pretrained(folder)
 
     def leave(self) -> None:
         """Puts the old weights back."""

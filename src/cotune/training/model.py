@@ -55,7 +55,7 @@ def load_model(name: str, *, train: Train, lora: Lora) -> LanguageModel:
     device = _device(train.device)
     dtype = _dtype(train.dtype, device, lora)
     try:
-        with _quiet():
+        with quiet():
             module = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, trust_remote_code=False)
             tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
     except (OSError, ValueError) as error:
@@ -102,8 +102,8 @@ def _first_line(error: Exception) -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps transformers from drawing its own progress bars and notes about loading."""
+def quiet() -> Iterator[None]:
+    """Keeps transformers from drawing its own progress bars and notes."""
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()

@@ -21,6 +21,7 @@ class PaddedDecoder:
 
     def __init__(self, model: LanguageModel) -> None:
         self._model = model
+        self.uses_trunk = False
 
     def split(self, examples: Sequence[Example], limit: int) -> list[list[Example]]:
         """Splits examples, in order, into packs of at most `limit` tokens, padding included."""

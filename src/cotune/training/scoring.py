@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Literal
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from cotune.training.decoder import Decoder, Generation, Reading
 from cotune.training.encode import Encoder
 from cotune.training.errors import TrialError
 from cotune.training.example import Example
-from cotune.training.likelihood import read_labels
+from cotune.training.likelihood import choices, read_labels
 from cotune.training.settings import Scoring
 from cotune.trial import ExampleResults, TaskResult
 
@@ -23,16 +24,24 @@ LONGEST_OUTPUT = 128
 
 @dataclass(frozen=True)
 class Exam:
-    """The rows of one task that a model is scored on, as examples, and how: `cap` bounds an output in tokens.
+    """The rows of one task that a model is scored on, as examples, and how.
 
-    `way` is "loss" (no metric), "generation" or "likelihood".
+    `way` is "loss" (no metric), "generation" with outputs of at most `cap` tokens, or "likelihood" of `labels`.
     """
 
     task: Task
     rows: tuple[Row, ...]
     examples: tuple[Example, ...]
-    way: str
-    cap: int
+    way: Literal["loss", "generation", "likelihood"]
+    cap: int = 0
+    labels: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def read(self) -> tuple[Example, ...]:
+        """What the model reads: the rows with their gold answers, and with all labels where these are compared."""
+        if self.way != "likelihood":
+            return self.examples
+        return tuple(choice for example in self.examples for choice in choices(example, self.labels))
 
 
 def drawn_rows(task: Task, split: Split, *, count: int | None, seed: int) -> tuple[Row, ...]:
@@ -73,7 +82,7 @@ def sit(exam: Exam, decoder: Decoder, encoder: Encoder, *, limit: int, rows: int
 
 def _read(exam: Exam, decoder: Decoder, encoder: Encoder, *, limit: int, rows: int) -> list[Reading]:
     if exam.way == "likelihood":
-        return read_labels(decoder, encoder, exam.task, exam.examples, limit=limit)
+        return read_labels(decoder, exam.examples, exam.labels, limit=limit)
     generation = Generation(encoder.end, exam.cap, rows) if exam.way == "generation" else None
     return decoder.read(exam.examples, limit=limit, generation=generation)
 
