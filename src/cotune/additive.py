@@ -51,9 +51,9 @@ def fit_additive(x: Array, y: Array, noise: Array) -> Fit:
         evidence, mean, covariance = _regress(features, y - y.mean(), prior, spread + floor)
         trust = spread / (spread + floor)  # [mixture]
         line = features @ mean + y.mean()  # [mixture]
-        line_variance = np.einsum("mf,fg,mg->m", features, covariance, features)  # [mixture]
+        line_variance = ((features @ covariance) * features).sum(axis=1)  # [mixture]
         value_variance = trust * floor + (1 - trust) ** 2 * line_variance
-        effect_variance = np.einsum("tf,fg,tg->t", to_effects, covariance, to_effects)
+        effect_variance = ((to_effects @ covariance) * to_effects).sum(axis=1)  # [task]
         weights.append(evidence)
         values.append((line + trust * (y - line), value_variance))
         effects.append((to_effects @ mean, effect_variance))

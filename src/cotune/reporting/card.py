@@ -46,9 +46,8 @@ def model_card(report: Report, artefact: Artefact) -> str:
     sections = [
         f"---\n{head}---",
         f"# {escape(artefact.name)}",
-        f"An adapter for `{artefact.base_model.replace('`', '')}`, fine-tuned on a mixture of datasets that "
-        f"[cotune](https://pypi.org/project/cotune/) chose among {len(report.datasets)}, for "
-        f"{escape(', '.join(report.targets))}.",
+        f"An adapter for {escape(artefact.base_model)}, fine-tuned on a mixture of datasets that cotune chose among "
+        f"{len(report.datasets)} for {escape(', '.join(report.targets))}.",
         f"## Why this mixture\n\n{escape(report.verdict.sentence)}",
         f"## Mixture\n\n{_mixture(report, artefact)}",
         f"## Scores\n\n{_scores(report, artefact)}",

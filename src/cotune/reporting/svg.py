@@ -43,7 +43,7 @@ def span(values: Iterable[float], *, include: float | None = None) -> tuple[floa
     finite += [] if include is None else [include]
     low, high = min(finite, default=0.0), max(finite, default=1.0)
     if high - low < 1e-9:
-        pad = abs(low) * 0.1 or 1.0
+        pad = max(abs(low) * 0.1, 1.0)
         return low - pad, high + pad
     return low - 0.06 * (high - low), high + 0.06 * (high - low)
 

@@ -1,0 +1,75 @@
+import pytest
+import yaml
+
+from cotune.mixture import Mixture
+from cotune.reporting import Artefact, Report, model_card
+from cotune.trial import Exposure
+
+MIXTURE = Mixture.of("ab")
+
+
+def artefact(report: Report, **changes: str) -> Artefact:
+    texts = {"name": "tiny", "label": "a + b", "base_model": "org/model", "budget": "12,000 tokens", **changes}
+    exposure = {"a": Exposure(6000, 60, 1.2), "b": Exposure(6000, 50, 0.8)}
+    return Artefact(mixture=MIXTURE, exposure=exposure, seed=3, versions={"torch": "2.13"}, **texts)
+
+
+def head(card: str) -> dict[str, object]:
+    return dict(yaml.safe_load(card.split("---\n")[1]))
+
+
+def test_the_head_is_what_the_hub_reads(tested: Report) -> None:
+    found = head(model_card(tested, artefact(tested)))
+    assert found["base_model"] == "org/model"
+    assert found["base_model_relation"] == "adapter"
+    assert found["library_name"] == "peft"
+    assert found["datasets"] == ["a", "b"]
+    assert found["model-index"] == [
+        {
+            "name": "tiny",
+            "results": [
+                {
+                    "task": {"type": "token-classification"},
+                    "dataset": {"name": "a", "type": "a", "split": "test"},
+                    "metrics": [{"type": "entity_f1", "name": "entity_f1", "value": round(tested.test[0].score, 4)}],
+                }
+            ],
+        }
+    ]
+
+
+def test_the_hub_s_own_reader_takes_it(tested: Report) -> None:
+    hub = pytest.importorskip("huggingface_hub")
+    data = hub.ModelCard(model_card(tested, artefact(tested))).data
+    assert data.eval_results[0].metric_value == round(tested.test[0].score, 4)
+    assert data.base_model == "org/model"
+
+
+@pytest.mark.parametrize("name", ["a: b # c", "'\"{[", "---\nx: 1", "no", "<script>alert(1)</script> | x"])
+def test_any_name_survives_the_head_and_stays_text_in_the_body(tested: Report, name: str) -> None:
+    card = model_card(tested, artefact(tested, name=name, base_model=name))
+    start, rest = card.split("---\n", 1)
+    assert start == ""
+    end = rest.index("\n---\n\n# ")
+    assert yaml.safe_load(rest[:end])["base_model"] == name
+    assert "<script>" not in rest[end:].replace("\\<", "&lt;")
+
+
+def test_mixture_scores_training_and_caveats_are_told(tested: Report) -> None:
+    card = model_card(tested, artefact(tested))
+    assert "| a | 1 | 50.0% | 6,000 | 1.20 | MIT |" in card
+    assert "| budget | 12,000 tokens |" in card
+    assert "| seed | 3 |" in card
+    assert "| torch | 2.13 |" in card
+    assert "On test, read once after the search" in card
+    assert "ffffffffffffffff" in card
+
+
+def test_without_a_test_score_the_card_says_so(report: Report) -> None:
+    card = model_card(report, artefact(report))
+    assert "model-index" not in head(card)
+    assert "No test score" in card
+
+
+def test_every_edge_case_has_a_card(edge: Report) -> None:
+    assert head(model_card(edge, artefact(edge)))["datasets"] == ["a", "b"]
