@@ -3,13 +3,12 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from cotune.journal import Journal
 from cotune.problem import Problem
-from cotune.search import Sampler
 from cotune.study.events import Event, Finished, Proposed, Rule, Stopped
 from cotune.study.outcomes import outcomes
 from cotune.study.phases import confirmations, in_pool, opening, spent, unfinished, within
@@ -18,7 +17,9 @@ from cotune.study.rounds import round_of
 from cotune.study.stops import all_failed, no_improvement, out_of_patience, out_of_trials, used_up
 from cotune.trial import Evaluate, Proposal, Record
 from cotune.trial_json import Json, JsonObject
-from cotune.verdict import choose
+
+if TYPE_CHECKING:  # at run time it would import SciPy, which a study with its own sampler does without
+    from cotune.search import Sampler
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Circle:
     problem: Problem
     journal: Journal
     evaluate: Evaluate
-    sampler: Sampler
+    sampler: "Sampler"
     plan: Plan
     seed: int
     deadline: float
@@ -155,6 +156,8 @@ class Circle:
         failed = all_failed(known, patient=False)
         if is_done or how_many < 1 or failed is not None:
             return failed or ended.stopped
+        from cotune.verdict import choose  # with SciPy, late for the same reason
+
         complete = in_pool(self.problem, self.journal.records())
         trials = [record.trial for record in complete if record.trial is not None and record.trial.is_finished]
         return confirmations(self.problem, records, choose(self.problem, trials), how_many)

@@ -7,21 +7,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from cotune import search
 from cotune.journal import Journal, JournalView, read_journal
 from cotune.problem import Problem
-from cotune.search import Sampler
 from cotune.study.circle import Circle
 from cotune.study.events import Event, Rule, Stopped
 from cotune.study.plan import Plan
 from cotune.study.reuse import OBJECTIVE
 from cotune.trial import Comparable, Evaluate, Record
 from cotune.trial_json import JsonObject
-from cotune.verdict import Verdict, judge
+
+if TYPE_CHECKING:  # at run time it would import SciPy, which a study with its own sampler does without
+    from cotune.search import Sampler
+    from cotune.verdict import Verdict
 
 
 class Study:
@@ -68,7 +69,7 @@ class Study:
         self,
         evaluate: Evaluate,
         *,
-        sampler: Sampler | None = None,
+        sampler: "Sampler | None" = None,
         trials: int = 24,
         hours: float | None = None,
         patience: int | None = None,
@@ -110,7 +111,7 @@ class Study:
         self._stop.clear()
         with self._open(evaluate) as journal:
             journal.log("run", {"plan": cast(JsonObject, asdict(plan)), **_versions()})
-            chosen = sampler or search.default
+            chosen = sampler or _default_sampler()
             circle = Circle(self.problem, journal, evaluate, chosen, plan, self.seed, deadline, self._stop.is_set, tell)
             try:
                 stopped = circle.run()
@@ -146,8 +147,10 @@ class Study:
         view = self.view()
         return [] if view is None else list(view.records)
 
-    def verdict(self) -> Verdict:
+    def verdict(self) -> "Verdict":
         """Gives what the trials so far allow one to say."""
+        from cotune.verdict import judge
+
         return judge(self.problem, self.records())
 
     @property
@@ -156,6 +159,12 @@ class Study:
         view = self.view(examples=False)
         ends = [entry for entry in view.log if entry.kind in ("run", "stopped")] if view else []
         return cast(Rule, ends[-1].payload["rule"]) if ends and ends[-1].kind == "stopped" else None
+
+
+def _default_sampler() -> "Sampler":
+    from cotune.search import default
+
+    return default
 
 
 def _nobody(event: Event) -> None:
