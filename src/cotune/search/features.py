@@ -1,5 +1,6 @@
 """Named features of a mixture: which datasets are in, how many, what they are like, how near to the target."""
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -12,7 +13,7 @@ from cotune.problem import Problem
 from cotune.task import Row, Task
 
 ROWS_READ = 256
-"""Rows of each training split that dataset features look at, evenly spaced."""
+"""At most how many rows of each training split the dataset features look at, evenly spaced."""
 
 DATASET_FEATURES = ("log_rows", "input_words", "answer_items", "empty_answers", "labels", "is_extraction")
 RELATION_FEATURES = ("word_similarity", "label_overlap", "same_kind")
@@ -112,7 +113,7 @@ def _words(row: Row) -> list[str]:
 
 def _some_rows(task: Task) -> Sequence[Row]:
     rows = task.rows["train"]
-    return rows[:: max(1, len(rows) // ROWS_READ)]
+    return rows[:: math.ceil(len(rows) / ROWS_READ)]
 
 
 def _has_rows(problem: Problem) -> bool:
