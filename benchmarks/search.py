@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from functools import partial
@@ -25,7 +25,7 @@ FIGURES = ("nregret", "top1pct", "top1", "rank_percent", "runs", "seconds_per_pr
 
 def main() -> None:
     """Runs the benchmark that the command line asks for."""
-    options = _parser().parse_args()
+    options, facts = _parser().parse_args(), provenance()
     rules = Rules(options.budgets, options.batch, options.noise, options.seed)
     known = sorted(PREDICTORS if options.learning_curve else METHODS)
     methods = options.methods or known
@@ -44,11 +44,11 @@ def main() -> None:
     text = markdown(summary, *figures[:2])
     print(text)
     if options.json:
-        result = {"command": _command(), **provenance(), "seed": options.seed, "rows": rows}
+        result = {"command": _command(), **facts, "seed": options.seed, "rows": rows}
         result["summary"] = [asdict(line) for line in summary]
         options.json.write_text(json.dumps(result, indent=1) + "\n")
     if options.markdown:
-        options.markdown.write_text(_heading(options.learning_curve) + text)
+        options.markdown.write_text(_heading(options.learning_curve, facts) + text)
 
 
 def _cases(options: argparse.Namespace, methods: Sequence[str]) -> Iterator[Case]:
@@ -68,13 +68,12 @@ def _cases(options: argparse.Namespace, methods: Sequence[str]) -> Iterator[Case
                 yield from (Case(regime, name, table, "t00", method, n) for n in range(options.repeats))
 
 
-def _heading(learning_curve: bool) -> str:
+def _heading(learning_curve: bool, facts: Mapping[str, object]) -> str:
     what = (
         "Spearman correlation of predicted and true scores over all combinations not trained, by number trained"
         if learning_curve
         else "Mean normalised regret (0 is the optimum, 1 an average combination), and share of choices in the top 1 %"
     )
-    facts = provenance()
     return (
         f"<!-- written by benchmarks/search.py; do not edit -->\n{what}; brackets are 95 % bootstrap intervals over "
         f"problems.\n`{_command()}` at commit {facts['commit']} on {facts['hardware']}.\n\n"
