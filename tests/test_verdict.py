@@ -93,6 +93,16 @@ def test_an_anchor_that_wins_is_compared_with_the_runner_up() -> None:
     assert verdict.sentence.startswith("Target only (a) beats all datasets by 30.0 F1 [30.0, 30.0] and runner-up a + b")
 
 
+def test_a_runner_up_that_was_not_confirmed_is_compared_all_the_same_but_never_recommended() -> None:
+    lines = [("search", bare(AB, 0.41)), ("search", bare(AC, 0.39)), ("search", bare(AB, 0.40, 7))]
+    lines += [("confirm: x", bare(m, s, seed)) for seed in (101, 102) for m, s in ((A, 0.2), (ABC, 0.42))]
+    verdict = judge(PROBLEM, records(*lines))
+    assert verdict.winner == ABC
+    assert verdict.confirmed
+    assert [line.label for line in verdict.comparisons] == ["target only", "runner-up a + b"]
+    assert verdict.recommended == ABC
+
+
 def test_differences_rest_on_confirming_trials_alone() -> None:
     kept = study({"b": 1.0}, np.random.default_rng(5))
     problem = Problem(pool(), ["a"])

@@ -38,6 +38,12 @@ def effects(problem: Problem, trials: Iterable[Trial], *, level: float = 0.95) -
     Effects and intervals come from the additive model of `fit_additive` over all comparable trials: a dataset's own
     effect plus that of a set one larger. Trials that failed, ran on a part of the budget, or lack a score are left
     out, as is the base model. There are none before two mixtures are scored.
+
+    >>> from cotune import Mixture, Request, Task, TaskResult
+    >>> scores = {"a": 0.5, "ab": 0.6, "ac": 0.4, "abc": 0.5}
+    >>> runs = [Trial(Request(Mixture.of(names)), {"a": TaskResult(score)}) for names, score in scores.items()]
+    >>> [effect.name for effect in effects(Problem([Task(name) for name in "abc"], ["a"]), runs)]
+    ['b', 'c']
     """
     groups = trained(problem, trials)
     if len(groups) < 2:

@@ -73,6 +73,10 @@ def judge(
     curse). Differences have paired intervals over dev examples and seeds (see `cotune.paired`); each stands alone at
     `level`. Cost: 0.1 s with 96 dev examples and four finalists of three seeds.
 
+    >>> from cotune import Task
+    >>> judge(Problem([Task("a")], ["a"]), []).sentence
+    'No verdict yet: no fine-tuning has finished.'
+
     Raises:
         ValueError: level outside (0, 1) or fewer than 100 resamples.
     """
@@ -83,18 +87,17 @@ def judge(
     means = posterior_means(problem, trials)
     if not means:
         return Verdict(None, None, _nothing(problem, trials), level=level)
-    groups, confirmed = _evidence(problem, kept, means)
-    order = sorted((m for m in groups if m in means), key=lambda mixture: (-means[mixture], len(mixture), mixture))
-    finalists = {mixture: groups[mixture] for mixture in _finalists(problem, order, groups)}
+    finalists, confirmed = _finalists(problem, kept, means)
+    winner = next(iter(finalists))
     noise = seed_noise(problem, by_mixture(scored(problem, trials)))
     chance = Chance(level, seed, resamples, noise)
     comparisons = _compare(problem, finalists, chance)
-    recommended = _cheapest(order[0], comparisons)
+    recommended = _cheapest(problem, winner, comparisons)
     findings = [Finding(line.label, line.difference, line.unit) for line in comparisons if line.target is None]
     return Verdict(
-        winner=order[0],
+        winner=winner,
         recommended=recommended,
-        sentence=sentence_of(problem, order[0], recommended, findings),
+        sentence=sentence_of(problem, winner, recommended, findings),
         comparisons=(*comparisons, *_by_target(problem, finalists, trials, chance)),
         standings=_standings(problem, finalists, chance),
         seed_noise=noise.sd,
@@ -104,27 +107,26 @@ def judge(
     )
 
 
-def _evidence(problem: Problem, records: Sequence[Record], means: Mapping[Mixture, float]) -> tuple[Groups, bool]:
-    """Gives the trials that count for each mixture, and whether they are confirming ones.
+def _finalists(
+    problem: Problem, records: Sequence[Record], means: Mapping[Mixture, float]
+) -> tuple[dict[Mixture, Sequence[Trial]], bool]:
+    """Gives the winner, the anchors and, if the winner is one, the best other mixture, with the trials that count.
 
-    Confirmation counts once it has reached a mixture that was searched for, or the leader itself.
+    The flag tells whether the winner's trials are confirming ones: those count once they have reached a mixture that
+    was searched for, or the leader itself.
     """
-    trials = by_mixture(scored(problem, [record.trial for record in records if record.trial]))
+    runs = by_mixture(scored(problem, [record.trial for record in records if record.trial]))
     fresh = [record.trial for record in records if record.trial and record.proposal.reason.startswith("confirm")]
     confirmed = by_mixture(scored(problem, fresh))
-    leader = min(means, key=lambda mixture: (-means[mixture], len(mixture), mixture))
-    if not any(mixture == leader or not anchor_label(problem, mixture) for mixture in confirmed):
-        return trials, False
-    anchors = {mixture: runs for mixture, runs in trials.items() if anchor_label(problem, mixture)}
-    return anchors | confirmed, True
-
-
-def _finalists(problem: Problem, order: Sequence[Mixture], groups: Groups) -> list[Mixture]:
-    """Gives the winner, the anchors, and the best other mixture where the winner is an anchor itself."""
+    order = sorted(means, key=lambda mixture: (-means[mixture], len(mixture), mixture))
+    is_confirmed = any(mixture == order[0] or not anchor_label(problem, mixture) for mixture in confirmed)
+    winner = next(mixture for mixture in order if mixture in confirmed or not is_confirmed)
     anchors = (problem.target_only, problem.everything)
-    others = [mixture for mixture in order if mixture not in anchors]
-    runner_up = others[:1] if order[0] in anchors else []
-    return [mixture for mixture in dict.fromkeys([order[0], *anchors, *runner_up, BASE]) if mixture in groups]
+    others = sorted((m for m in order if m not in anchors), key=lambda mixture: mixture not in confirmed)
+    runner_up = others[:1] if winner in anchors else []
+    chosen = dict.fromkeys([winner, *anchors, *runner_up, BASE])
+    counting = {**runs, **confirmed} if is_confirmed else runs
+    return {mixture: counting[mixture] for mixture in chosen if mixture in counting}, is_confirmed
 
 
 def _compare(problem: Problem, finalists: Groups, chance: Chance, target: str | None = None) -> tuple[Comparison, ...]:
@@ -175,9 +177,10 @@ def _draws(problem: Problem, finalists: Groups, chance: Chance) -> Resamples:
     return resample(problem, [trial for runs in finalists.values() for trial in runs], chance)
 
 
-def _cheapest(winner: Mixture, comparisons: Sequence[Comparison]) -> Mixture:
-    """Gives the mixture of fewest datasets among the winner and those that it does not detectably beat."""
-    equal = [line.against for line in comparisons if line.difference.low is not None and not line.difference.is_above]
+def _cheapest(problem: Problem, winner: Mixture, comparisons: Sequence[Comparison]) -> Mixture:
+    """Gives the mixture of fewest datasets among the winner and the anchors that it does not detectably beat."""
+    rivals = [line for line in comparisons if anchor_label(problem, line.against)]
+    equal = [line.against for line in rivals if line.difference.low is not None and not line.difference.is_above]
     return min([winner, *equal], key=lambda mixture: (len(mixture), mixture != winner))
 
 
