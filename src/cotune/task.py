@@ -100,8 +100,7 @@ def check_name(name: str) -> None:
     """
     plain = name.isprintable() and name == name.strip() and not any(sign in name for sign in "/\\:")
     if not name or not plain or name[0] in ".-":
-        raise ValueError(
-            f"A dataset name is printable text without slashes, colons, outer spaces, a leading dot or dash; got {name!r}."
-        )
+        rule = "printable text without slashes, colons, outer spaces, a leading dot or dash"
+        raise ValueError(f"A dataset name is {rule}; got {name!r}.")
     if len(name.encode()) > 100:
         raise ValueError(f"A dataset name has at most 100 bytes; got {len(name.encode())} in {name[:40]!r}...")
