@@ -32,20 +32,20 @@ def build_report(
     similarity: Mapping[str, float] | None = None,
     verdict: Verdict | None = None,
 ) -> Report:
-    """Gives the report on the records and the log of one group of a journal.
+    """Gives the report on the records of one group of a journal.
 
     Args:
         problem: what was searched.
-        records: the journal's records.
-        log: its log, of which the kinds `run`, `round`, `stopped` and `test` are read (see `cotune.reporting.logged`).
+        records: what was proposed, with the trials that ended.
+        log: the journal's log: its kinds `run`, `round`, `stopped` and `test` (see `cotune.reporting.logged`).
         name: the study's name, the heading of the report.
         settings: what makes the scores comparable, as the evaluation tells it, for the appendix.
         similarity: of each dataset with the targets, to point out helpful datasets that do not look it.
-        verdict: the verdict, if it was made already.
+        verdict: if it was made already.
     """
     judged = verdict or judge(problem, records)
     trials = [record.trial for record in records if record.trial]
-    found = tuple(effects(problem, trials))
+    found = effects(problem, trials)
     lines = tuple(trial_line(problem, record, judged.winner) for record in records)
     test, leads = final_scores(log), final_leads(log)
     shares = tuple(share_lines(problem, trials, [standing.mixture for standing in judged.standings]))
@@ -58,7 +58,7 @@ def build_report(
         winner=_title(problem, judged.winner),
         recommended=_title(problem, judged.recommended),
         trials=lines,
-        effects=found,
+        effects=tuple(found),
         surprises=tuple(_surprises(found, similarity or {})),
         curve=tuple(curve(problem, records)),
         calibration=calibration(lines),
