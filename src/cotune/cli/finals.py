@@ -1,7 +1,7 @@
 """Final trainings: what is shipped, what it is compared with, and how both score."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
@@ -18,7 +18,7 @@ from cotune.journal import Journal, JournalView, read_journal
 from cotune.mixture import Mixture
 from cotune.problem import Problem
 from cotune.reporting.logged import final_entry
-from cotune.task import Split
+from cotune.task import Split, Task
 from cotune.trial import Request, TaskResult
 from cotune.trial_json import JsonObject
 from cotune.verdict import judge
@@ -59,10 +59,13 @@ class Final:
 
     def train(self, mixtures: Iterable[Mixture], *, targets: Iterable[str], split: Split) -> "list[Outcome]":
         """Trains each mixture once and scores it on all rows of `split`, targets by their metrics."""
-        config = self.opened.config.model_copy(update={"targets": dict.fromkeys(targets, 1.0)})
+        config = self.opened.config
+        weights = dict.fromkeys(targets, 1.0)
+        config = config.model_copy(update={"targets": weights, "scoring": replace(config.scoring, metric_for=())})
+        tasks = tuple(task if task.name in weights else _without(task, split) for task in self.problem.tasks)
         outcomes = []
         with Stages(quiet=self.quiet) as stages:
-            fine_tune = FineTuning(config, self.problem.tasks, cache_root() / "trunk")(stages.tell)
+            fine_tune = FineTuning(config, tasks, cache_root() / "trunk")(stages.tell)
             for mixture in dict.fromkeys(mixtures):
                 adapter = fine_tune.fit(Request(mixture, self.seed))
                 results = fine_tune.score(adapter, split=split)
@@ -94,7 +97,9 @@ def train_final(final: Final, *, winner: bool, anchors: bool, reread_test: bool)
     verdict = judge(problem, view.records)
     chosen = verdict.winner if winner else verdict.recommended
     if chosen is None or not len(chosen):
-        raise ValueError(f"There is no mixture to train: {verdict.sentence}")
+        raise ValueError(
+            f"There is nothing to train: {verdict.sentence} To train all the same, say --winner or name a --mix."
+        )
     if not final.quiet:
         print_text(f"{verdict.sentence}\nTraining {title(problem, chosen)}.")
     rivals = [problem.target_only, problem.everything] if anchors else []
@@ -121,6 +126,11 @@ def train_mixture(final: Final, mix: str | None, *, single: bool) -> int:
         write_artefact(final.opened, problem, outcome.adapter, final.out / "single" / outcome.mixture.names[0])
     entry = final_entry(problem, {outcome.mixture: outcome.results for outcome in outcomes})
     return _conclude(final, entry, "dev")
+
+
+def _without(task: Task, split: Split) -> Task:
+    """Gives a task that is not scored, since only tasks with rows in the split are."""
+    return replace(task, rows={name: rows for name, rows in task.rows.items() if name != split})
 
 
 def _refuse_second_reading(view: JournalView) -> None:

@@ -3,15 +3,17 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from cotune.config.model import StudyConfig
 from cotune.config.names import SAMPLERS, imported, named
 from cotune.problem import Problem
-from cotune.search import Sampler
 from cotune.task import Task
 from cotune.training import FineTune
 from cotune.trial import Evaluate, Progress
+
+if TYPE_CHECKING:
+    from cotune.search import Sampler
 
 Tell = Callable[[Progress], None]
 """Takes how far the work has come."""
@@ -26,7 +28,7 @@ def build_problem(config: StudyConfig, tasks: Iterable[Task]) -> Problem:
     return Problem(tasks, config.targets, required=config.required, levels=config.levels)
 
 
-def build_sampler(config: StudyConfig, folder: Path) -> Sampler:
+def build_sampler(config: StudyConfig, folder: Path) -> "Sampler":
     """Gives the sampler that `search.sampler` names; a module of the user's own may lie in `folder`.
 
     Raises:
@@ -35,7 +37,7 @@ def build_sampler(config: StudyConfig, folder: Path) -> Sampler:
     found = named(config.search.sampler, SAMPLERS, what="sampler", folder=folder)
     if not callable(found):
         raise ValueError(f"A sampler is a function; {config.search.sampler!r} is {type(found).__name__}.")
-    return cast(Sampler, found)
+    return cast("Sampler", found)
 
 
 @dataclass(frozen=True)
