@@ -49,12 +49,14 @@ def strips(report: Report) -> list[str]:
 
 
 def _curves(report: Report) -> dict[str, str]:
+    """Gives the best so far against each kind of cost that was measured."""
     steps, unit = report.curve, report.unit
-    return {
-        "by_fine_tunings": charts.best_so_far(steps, "fine-tunings", lambda step: step.fine_tunings, unit=unit),
-        "by_tokens": charts.best_so_far(steps, "training tokens", lambda step: step.tokens, unit=unit),
-        "by_seconds": charts.best_so_far(steps, "device-seconds", lambda step: step.seconds, unit=unit),
-    }
+    found = {"by_fine_tunings": charts.best_so_far(steps, "fine-tunings", lambda step: step.fine_tunings, unit=unit)}
+    if report.cost.tokens:
+        found["by_tokens"] = charts.best_so_far(steps, "training tokens", lambda step: step.tokens, unit=unit)
+    if report.cost.seconds:
+        found["by_seconds"] = charts.best_so_far(steps, "device-seconds", lambda step: step.seconds, unit=unit)
+    return found
 
 
 def _comparison(line: Comparison) -> Bar:
