@@ -112,7 +112,8 @@ class _Adapter:
 
     def state(self) -> State:
         """Gives a copy of the adapter's matrices."""
-        return {name: weight.cpu().clone() for name, weight in get_peft_model_state_dict(self._peft).items()}
+        state = get_peft_model_state_dict(self._peft, save_embedding_layers=False)  # "auto" asks the hub
+        return {name: weight.cpu().clone() for name, weight in state.items()}
 
     def load(self, state: State) -> None:
         """Sets the adapter's matrices."""
@@ -120,7 +121,7 @@ class _Adapter:
 
     def save(self, folder: Path) -> None:
         """Writes a folder for `PeftModel.from_pretrained`, without peft's empty model card."""
-        self._peft.save_pretrained(folder)
+        self._peft.save_pretrained(folder, save_embedding_layers=False)
         (folder / "README.md").unlink(missing_ok=True)
 
     def leave(self) -> None:

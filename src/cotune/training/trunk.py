@@ -47,12 +47,13 @@ class Trunk:
         this yields are kept too.
         """
         missing = [node for node in dict.fromkeys(nodes) if _key(node) not in self._states]
+        parents = {node.parent for node in missing}
         for done, node in enumerate(missing):
             if progress:
                 progress(done, len(missing))
             states, past = self._compute(node)
             self._states.put(_key(node), states)
-            if pasts:
+            if pasts or node in parents:
                 self._pasts.put(_key(node), past)
         if progress and missing:
             progress(len(missing), len(missing))
