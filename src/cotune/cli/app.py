@@ -109,8 +109,10 @@ def call(arguments: Sequence[str], *, debug: bool = False) -> int:
     except ClickException as error:
         return _usage(error)
     except Terminated:
+        errors.say("Stopped.")
         return errors.TERMINATED
     except (KeyboardInterrupt, typer.Abort):
+        errors.say("Stopped.")
         return errors.INTERRUPTED
     except Exception as error:  # noqa: BLE001 (the boundary: whatever is left becomes one line and a code)
         return errors.explain(error, debug=debug)
@@ -120,7 +122,7 @@ def call(arguments: Sequence[str], *, debug: bool = False) -> int:
 def _usage(error: ClickException) -> int:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "cotune"
-    errors.say(f"Error: {errors.one_line(error.format_message())} See `{command} --help`.")
+    errors.say(f"Error: {errors.one_line(error.format_message()).rstrip('.')}. See `{command} --help`.")
     return errors.MISTAKE
 
 

@@ -11,7 +11,7 @@ from cotune.journal import read_journal
 from cotune.problem import Problem
 from cotune.reporting import Artefact, Report, build_report, model_card
 from cotune.training.embedded import HUB_NAME
-from cotune.wording import title
+from cotune.verdict.wording import title
 
 if TYPE_CHECKING:
     from cotune.training.adapter import Adapter

@@ -28,7 +28,7 @@ def features(
     from cotune.cli.mixtures import parse_mixture
     from cotune.cli.opening import open_study
     from cotune.search import features as describe
-    from cotune.wording import title
+    from cotune.verdict.wording import title
 
     problem = open_study(study).problem(data=data)
     mixtures = [parse_mixture(text, problem) for text in mix or ()] or [problem.target_only, problem.everything]

@@ -22,7 +22,7 @@ from cotune.task import Split, Task
 from cotune.trial import Request, TaskResult
 from cotune.trial_json import JsonObject
 from cotune.verdict import judge
-from cotune.wording import points, title
+from cotune.verdict.wording import points, title
 
 if TYPE_CHECKING:
     from cotune.training.adapter import Adapter

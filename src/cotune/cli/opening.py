@@ -51,8 +51,8 @@ def open_study(
         ValueError: the file or an override breaks a rule.
     """
     is_folder = study.is_dir()
-    if is_folder and not (study / SAVED).is_file():
-        raise FileNotFoundError(f"The folder {str(study)!r} holds no study (no {SAVED}); give the study's YAML file.")
+    if is_folder and not ((study / SAVED).is_file() and (study / "trials").is_dir()):
+        raise FileNotFoundError(f"The folder {str(study)!r} is not a study's; give the study's YAML file.")
     file = study / SAVED if is_folder else study
     config = load_config(file, [*overrides, *chosen_targets(targets, targets_file)])
     return Opened(config, file.parent, study if is_folder else (runs or Path("runs")) / config.name)

@@ -37,9 +37,7 @@ class Search:
     @property
     def study(self) -> Study:
         """The study in its folder."""
-        config = self.opened.config
-        own = {} if config.evaluate is None else {"evaluate": config.evaluate}
-        return Study(self.opened.folder, self.problem, seed=config.search.seed, allow=self.allow, settings=own)
+        return Study(self.opened.folder, self.problem, seed=self.opened.config.search.seed, allow=self.allow)
 
     def rebuild(self) -> None:
         """Makes the study's journal again from its trials' files."""

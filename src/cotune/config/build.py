@@ -1,6 +1,6 @@
 """From a configuration to the objects of a study: problem, sampler and what makes its evaluation."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -10,7 +10,7 @@ from cotune.config.names import SAMPLERS, imported, named
 from cotune.problem import Problem
 from cotune.task import Task
 from cotune.training import FineTune
-from cotune.trial import Evaluate, Progress
+from cotune.trial import Comparable, Evaluate, Progress, Request, Trial
 
 if TYPE_CHECKING:
     from cotune.search import Sampler
@@ -66,13 +66,30 @@ class FineTuning:
 
 
 @dataclass(frozen=True)
+class Named:
+    """A user's own evaluation, whose trials are comparable with those of the same name."""
+
+    evaluate: Evaluate
+    name: str
+
+    def __call__(self, requests: Sequence[Request]) -> Iterable[Trial]:
+        """Runs the user's evaluation."""
+        return self.evaluate(requests)
+
+    def settings(self) -> Mapping[str, object]:
+        """Gives its name, and what it tells itself."""
+        own: Mapping[str, object] = self.evaluate.settings() if isinstance(self.evaluate, Comparable) else {}
+        return {"evaluate": self.name, **own}
+
+
+@dataclass(frozen=True)
 class OwnEvaluation:
     """Finds a user's own evaluation, named as `module:object`; can be sent to a child process."""
 
     reference: str
     folder: Path
 
-    def __call__(self, tell: Tell | None = None) -> Evaluate:  # noqa: ARG002 (an evaluation of one's own tells nothing)
+    def __call__(self, tell: Tell | None = None) -> Named:  # noqa: ARG002 (an evaluation of one's own tells nothing)
         """Imports it.
 
         Raises:
@@ -81,7 +98,7 @@ class OwnEvaluation:
         found = imported(self.reference, what="evaluate", folder=self.folder)
         if not callable(found):
             raise ValueError(f"An evaluation is a function; {self.reference!r} is {type(found).__name__}.")
-        return cast(Evaluate, found)
+        return Named(cast(Evaluate, found), self.reference)
 
 
 def evaluation(

@@ -47,7 +47,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> StudyConfig:
     try:
         return StudyConfig.model_validate_json(json.dumps({"name": path.stem} | write_out(data)), strict=True)
     except ValidationError as error:
-        problems = error.errors(include_url=False)
+        problems = sorted(error.errors(include_url=False), key=lambda problem: problem["type"] not in UNKNOWN)
         origin = {keys: text for text, keys, _ in changes}
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise ValueError(f"{_place(problems[0], document, origin)}: {_message(problems[0])}{more}") from None

@@ -1,0 +1,123 @@
+"""A study with the user's own trainer, from the first command to the last, without any language model."""
+
+import csv
+import io
+import json
+
+from cotune.journal import read_journal
+
+
+def run_here(cotune, *more):
+    return cotune("run", "study.yaml", "--in-process", *more)
+
+
+def test_a_run_ends_with_a_verdict_and_a_second_run_trains_nothing(place, cotune):
+    first = run_here(cotune)
+    assert first.code == 0, first.err
+    assert "Target only (a)" in first.out
+    assert "Stopped: the study's 8 fine-tunings are used." in first.out
+    assert sum(line[0].isdigit() for line in first.err.splitlines()) == 9  # the base model, then eight fine-tunings
+    before = read_journal(place / "runs" / "study").records
+    again = run_here(cotune)
+    assert again.code == 0
+    assert "Nothing was left to train." in again.out
+    assert again.err == ""
+    assert read_journal(place / "runs" / "study").records == before
+
+
+def test_more_trials_go_on_where_the_study_stopped(place, cotune):
+    run_here(cotune, "--trials", 6)
+    before = read_journal(place / "runs" / "study").records
+    assert run_here(cotune, "--trials", 9).code == 0
+    after = read_journal(place / "runs" / "study").records
+    assert after[: len(before)] == before
+    assert sum(len(record.request.mixture) > 0 for record in after) == 9
+
+
+def test_json_is_all_that_is_printed(place, cotune):
+    done = run_here(cotune, "--json")
+    assert done.err == ""
+    found = json.loads(done.out)
+    assert found["winner"] == {"a": 1}
+    assert found["stopped"] == "trials"
+    for command in ("status", "report"):
+        assert isinstance(json.loads(cotune(command, "study.yaml", "--json").out), dict)
+
+
+def test_a_dry_run_names_what_would_come_first_and_writes_nothing(place, cotune):
+    done = run_here(cotune, "--dry-run")
+    assert done.code == 0
+    assert "anchor: all datasets" in done.out
+    assert not (place / "runs").exists()
+    run_here(cotune, "--trials", 5)
+    following = json.loads(run_here(cotune, "--dry-run", "--json").out)["next"]
+    assert [step["mixture"] for step in following] not in ([{"a": 1}], [])
+
+
+def test_report_status_and_export_agree_on_the_trials(place, cotune):
+    run_here(cotune)
+    report = cotune("report", "study.yaml")
+    assert report.code == 0, report.err
+    assert (place / "runs" / "study" / "report.html").read_text().startswith("<!doctype html>")
+    assert json.loads(cotune("status", "study.yaml", "--json").out)["finished"] == 8
+    rows = list(csv.DictReader(io.StringIO(cotune("export", "study.yaml", "--format", "csv").out)))
+    lines = [json.loads(line) for line in cotune("export", "study.yaml").out.splitlines()]
+    assert [int(row["number"]) for row in rows] == [line["number"] for line in lines] == list(range(9))
+
+
+def test_a_study_s_folder_stands_for_the_study(place, cotune):
+    run_here(cotune)
+    (place / "study.yaml").unlink()
+    assert cotune("report", "runs/study").code == 0
+    assert json.loads(cotune("status", "runs/study", "--json").out)["finished"] == 8
+
+
+def test_samplers_and_seeds_are_chosen_on_the_command_line(place, cotune):
+    seen = []
+    for sampler, seed in [("random", 0), ("random", 1), ("greedy_forward", 0)]:
+        name = f"{sampler}-{seed}"
+        assert run_here(cotune, f"name={name}", "--sampler", sampler, "--seed", seed).code == 0
+        records = read_journal(place / "runs" / name).records
+        seen.append([record.request for record in records])
+    assert seen[0] != seen[1]
+    assert seen[1] != seen[2]
+
+
+def test_trials_of_another_study_are_reused_and_say_so(place, cotune):
+    run_here(cotune)
+    done = run_here(cotune, "name=second", "--reuse", "runs/study")
+    assert done.code == 0, done.err
+    trials = [record.trial for record in read_journal(place / "runs" / "second").records]
+    assert {trial.source for trial in trials} == {"study"}
+    assert "reused from study" in done.err
+
+
+def test_several_targets_come_from_a_file(place, cotune):
+    (place / "weights.yaml").write_text("{a: 3, b: 1}")
+    assert run_here(cotune, "--targets", "weights.yaml", "name=both").code == 0
+    assert read_journal(place / "runs" / "both").settings["objective"] == {"a": 0.75, "b": 0.25}
+    assert run_here(cotune, "--target", "b", "name=only-b").code == 0
+    assert json.loads(cotune("report", "runs/only-b", "--json").out)["targets"] == {"b": 1.0}
+
+
+def test_a_study_whose_trials_all_fail_says_the_first_error(place, cotune):
+    done = run_here(cotune, "evaluate=own_trainer:broken")
+    assert done.code == 2
+    assert "RuntimeError: no luck today" in done.errors[0]
+    assert cotune("report", "study.yaml").code == 0
+
+
+def test_a_lost_journal_is_made_again_from_its_trials(place, cotune):
+    run_here(cotune)
+    before = read_journal(place / "runs" / "study").records
+    (place / "runs" / "study" / "journal.sqlite").write_bytes(b"garbage" * 999)
+    told = run_here(cotune)
+    assert told.code == 2
+    assert "--rebuild" in told.err
+    assert run_here(cotune, "--rebuild").code == 0
+    assert read_journal(place / "runs" / "study").records == before
+
+
+def test_check_and_space_answer_without_data(place, cotune):
+    assert "Ready" in cotune("check", "study.yaml").out
+    assert cotune("space", "study.yaml", "--count").out == "8\n"
