@@ -10,11 +10,11 @@ from pathlib import Path
 from benchmarks.provenance import ROOT, provenance
 from cotune.cli.opening import Opened, open_study
 from cotune.journal import read_journal
-from cotune.paired import Estimate
 from cotune.problem import Problem
 from cotune.trial import Record
 from cotune.verdict import judge
-from cotune.wording import title
+from cotune.verdict.paired import Estimate
+from cotune.verdict.wording import title
 
 STUDIES = {
     "phee": ROOT / "examples" / "biomed" / "study_phee.yaml",

@@ -13,7 +13,7 @@ from cotune import search
 from cotune.search import Sampler
 from cotune.testing import Table
 from cotune.trial import Trial
-from cotune.winner import choose
+from cotune.verdict.winner import choose
 
 Row: TypeAlias = dict[str, str | float]
 

@@ -36,7 +36,7 @@ def test_value_is_the_weighted_mean_of_target_scores():
     problem = Problem(POOL, {"a": 3, "b": 1})
     trial = Trial(Request(problem.everything), {"a": TaskResult(0.8), "b": TaskResult(0.4), "c": TaskResult(0.0)})
     assert problem.value(trial) == pytest.approx(0.7)
-    with pytest.raises(ValueError, match="no score for target 'a'.*diverged"):
+    with pytest.raises(ValueError, match=r"no score for target 'a'.*diverged"):
         problem.value(Trial(Request(problem.everything), error="diverged"))
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from cotune import Mixture, Problem, Task, search
 from cotune.testing import Landscape
-from cotune.winner import choose
+from cotune.verdict.winner import choose
 
 BUDGET = 24
 SEEDS = 20

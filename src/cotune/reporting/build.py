@@ -4,10 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
 from cotune import __version__
-from cotune.effects import Effect, effects
 from cotune.journal import LogEntry
 from cotune.mixture import Mixture
-from cotune.paired import Estimate
 from cotune.problem import Problem
 from cotune.reporting.calibration import calibration
 from cotune.reporting.lines import curve, dataset_lines, share_lines, trial_line
@@ -16,7 +14,9 @@ from cotune.reporting.report import Cost, FinalLead, FinalScore, Report, Share
 from cotune.reporting.scores import composites
 from cotune.trial import Record, Trial
 from cotune.verdict import Verdict, judge
-from cotune.wording import Finding, compared, title, unit
+from cotune.verdict.effects import Effect, effects
+from cotune.verdict.paired import Estimate
+from cotune.verdict.wording import Finding, compared, title, unit
 
 HIGH_SHARE = 0.8
 """A dataset with more of a mixture's tokens than this all but trains alone."""

@@ -9,7 +9,7 @@ from cotune.mixture import Mixture
 from cotune.reporting.markdown import escape, table
 from cotune.reporting.report import DatasetLine, FinalScore, Report
 from cotune.trial import Exposure
-from cotune.wording import interval, points
+from cotune.verdict.wording import interval, points
 
 HUB_TASKS = {"ner": "token-classification", "classification": "text-classification"}
 HUB_TASKS |= {"pair_classification": "text-classification"}

@@ -1,11 +1,11 @@
 """Which charts a report shows, and the figures that go into them."""
 
-from cotune.effects import Effect
 from cotune.reporting import charts
 from cotune.reporting.charts import Bar
 from cotune.reporting.report import FinalScore, Report
 from cotune.verdict import Comparison
-from cotune.wording import interval, points
+from cotune.verdict.effects import Effect
+from cotune.verdict.wording import interval, points
 
 TONES = {"helps": "good", "hurts": "bad", "unclear": "plain"}
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from cotune.reporting.drawings import drawings, strips
 from cotune.reporting.report import Report
 from cotune.reporting.svg import short
-from cotune.wording import interval, points
+from cotune.verdict.wording import interval, points
 
 
 def render_html(report: Report) -> str:

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 
 from cotune.mixture import Mixture
-from cotune.noise import scored
 from cotune.problem import Problem
 from cotune.reporting.report import DatasetLine, Share, State, Step, TrialLine
 from cotune.task import Task
 from cotune.trial import Record, Trial
-from cotune.wording import title
+from cotune.verdict.noise import scored
+from cotune.verdict.wording import title
 
 ROOM = 90
 """Characters for a mixture's name in a table."""

@@ -5,12 +5,12 @@ from typing import cast
 
 from cotune.journal import LogEntry
 from cotune.mixture import Mixture
-from cotune.paired import Chance, Estimate, difference, resample, value_of
 from cotune.problem import Problem
 from cotune.reporting.report import FinalLead, FinalScore
 from cotune.trial import Request, TaskResult, Trial
 from cotune.trial_json import Json, JsonObject
-from cotune.wording import title
+from cotune.verdict.paired import Chance, Estimate, difference, resample, value_of
+from cotune.verdict.wording import title
 
 Reading = Mapping[Mixture, Mapping[str, TaskResult]]
 """Results on the test split by mixture and dataset, the winner first."""

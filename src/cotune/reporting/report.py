@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from cotune.effects import Effect
 from cotune.verdict import Verdict
+from cotune.verdict.effects import Effect
 
 State = Literal["done", "failed", "pending"]
 

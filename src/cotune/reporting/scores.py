@@ -5,11 +5,11 @@ from statistics import fmean
 
 from cotune.composite import delta_percent, mean_ranks, weighted_mean, worst_task
 from cotune.mixture import Mixture
-from cotune.noise import scored
 from cotune.problem import Problem
 from cotune.reporting.report import Composite
 from cotune.trial import Trial
 from cotune.verdict import Verdict
+from cotune.verdict.noise import scored
 
 
 def composites(problem: Problem, trials: Sequence[Trial], verdict: Verdict) -> tuple[Composite, ...]:

@@ -7,11 +7,11 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from cotune.effects import Effect
 from cotune.reporting.html import duration
 from cotune.reporting.report import Report
 from cotune.reporting.svg import short
-from cotune.wording import interval, points
+from cotune.verdict.effects import Effect
+from cotune.verdict.wording import interval, points
 
 TONES = {"helps": "green", "hurts": "red", "unclear": "bright_black"}
 MOST_TRIALS = 10

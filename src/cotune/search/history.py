@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean
 
 from cotune.mixture import Mixture
-from cotune.noise import by_mixture, scored
 from cotune.problem import Problem
 from cotune.trial import Proposal, Request, Trial
+from cotune.verdict.noise import by_mixture, scored
 
 
 def usable(problem: Problem, finished: Iterable[Trial]) -> list[Trial]:

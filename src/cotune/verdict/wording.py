@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cotune.mixture import BASE, Mixture
-from cotune.paired import Estimate
 from cotune.problem import Problem
+from cotune.verdict.paired import Estimate
 
 UNITS = {
     "entity_f1": "F1",

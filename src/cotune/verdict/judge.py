@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from cotune.mixture import BASE, Mixture
-from cotune.noise import by_mixture, scored, seed_noise
-from cotune.paired import Chance, Estimate, Resamples, difference, resample, value_of
 from cotune.problem import Problem
 from cotune.trial import Record, Trial
-from cotune.winner import choose as choose
-from cotune.winner import posterior_means
-from cotune.wording import RUNNER_UP, Finding, anchor_label, sentence_of, title, unit
+from cotune.verdict.noise import by_mixture, scored, seed_noise
+from cotune.verdict.paired import Chance, Estimate, Resamples, difference, resample, value_of
+from cotune.verdict.winner import posterior_means
+from cotune.verdict.wording import RUNNER_UP, Finding, anchor_label, sentence_of, title, unit
 
 Groups = Mapping[Mixture, Sequence[Trial]]
 
@@ -70,7 +69,7 @@ def judge(
 
     The winner has the best posterior mean (see `choose`). Once mixtures were confirmed with fresh seeds it is one of
     those, and differences rest on the confirming trials alone, since the earlier ones helped to select it (winner's
-    curse). Differences have paired intervals over dev examples and seeds (see `cotune.paired`); each stands alone at
+    curse). Differences have paired intervals over dev examples and seeds (see `paired.py`); each stands alone at
     `level`. Cost: 0.1 s with 96 dev examples and four finalists of three seeds.
 
     >>> from cotune import Task

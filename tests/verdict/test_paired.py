@@ -2,14 +2,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from noisy_runs import Bench, bare, pool, trial
 
 from cotune.mixture import BASE, Mixture
-from cotune.noise import SeedNoise, by_mixture, example_noise, influence, scored, seed_noise
-from cotune.paired import Chance, Estimate, difference, resample, value_of
 from cotune.problem import Problem
 from cotune.tally import Tally, tally_score
 from cotune.trial import ExampleResults, Request, TaskResult, Trial
-from noisy_runs import Bench, bare, pool, trial
+from cotune.verdict.noise import SeedNoise, by_mixture, example_noise, influence, scored, seed_noise
+from cotune.verdict.paired import Chance, Estimate, difference, resample, value_of
 
 A, AB, ABC = Mixture.of("a"), Mixture.of("ab"), Mixture.of("abc")
 PROBLEM = Problem(pool("abc"), ["a"])

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from cotune.noise import SeedNoise
 from cotune.problem import Problem
 from cotune.tally import array_score, tally_arrays
 from cotune.trial import ExampleResults, Request, Trial
+from cotune.verdict.noise import SeedNoise
 
 Array = NDArray[np.float64]
 

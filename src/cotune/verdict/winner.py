@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cotune.additive import Fit, fit_additive
 from cotune.mixture import Mixture
-from cotune.noise import by_mixture, example_noise, scored, seed_noise
 from cotune.problem import Problem
 from cotune.trial import Trial
+from cotune.verdict.additive import Fit, fit_additive
+from cotune.verdict.noise import by_mixture, example_noise, scored, seed_noise
 
 
 def choose(problem: Problem, trials: Iterable[Trial]) -> Mixture:

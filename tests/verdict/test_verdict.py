@@ -2,13 +2,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from noisy_runs import Bench, bare, pool, random_mixtures, records, trial
 
 from cotune.mixture import BASE, Mixture
 from cotune.problem import Problem
 from cotune.task import Task
 from cotune.trial import Record, Request, TaskResult, Trial
 from cotune.verdict import choose, judge
-from noisy_runs import Bench, bare, pool, random_mixtures, records, trial
 
 A, AB, AC, ABC = Mixture.of("a"), Mixture.of("ab"), Mixture.of("ac"), Mixture.of("abc")
 PROBLEM = Problem([Task(name, "ner", metric="entity_f1") for name in "abc"], ["a"])

@@ -2,13 +2,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from noisy_runs import bare, pool, random_mixtures
 
-from cotune.additive import fit_additive
-from cotune.effects import effects
 from cotune.mixture import BASE, Mixture
 from cotune.problem import Problem
 from cotune.trial import Trial
-from noisy_runs import bare, pool, random_mixtures
+from cotune.verdict.additive import fit_additive
+from cotune.verdict.effects import effects
 
 NAMES = "abcdefghijkl"
 PROBLEM = Problem(pool(NAMES), ["a"])

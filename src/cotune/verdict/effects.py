@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cotune.problem import Problem
 from cotune.trial import Trial
-from cotune.winner import fit_groups, trained
+from cotune.verdict.winner import fit_groups, trained
 
 Label = Literal["helps", "hurts", "unclear"]
 
