@@ -1,9 +1,4 @@
-import json
-import os
-import random
-import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -74,27 +69,3 @@ def refused(cotune):
         return done.errors[0]
 
     return run
-
-
-def start(*arguments: object, seconds: float = 0, **more: object) -> "subprocess.Popen[str]":
-    """Starts cotune as a program of its own, whose trials take `seconds`."""
-    environment = {**os.environ, "TRAINER_SECONDS": str(seconds), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", "from cotune.cli import main; main()", *map(str, arguments)]
-    return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
-
-
-def write_pool(folder: Path, names: tuple[str, ...] = ("animals", "fruits", "sounds"), rows: int = 60) -> Path:
-    """Writes small classification sets in the plain format, no row of one in another."""
-    for name in names:
-        rng = random.Random(name)
-        (folder / name).mkdir(parents=True)
-        card = {"name": name, "task": "classification", "labels": ["no", "yes"], "license": "CC0 1.0"}
-        (folder / name / "dataset.json").write_text(json.dumps(card))
-        for split, count in (("train", rows), ("dev", 24), ("test", 24)):
-            lines = []
-            for index in range(count):
-                label = rng.choice(["no", "yes"])
-                words = [f"{name}{rng.randrange(1000)}{'x' if label == 'yes' else 'o'}" for _ in range(6)]
-                lines.append(json.dumps({"id": f"{name}-{split}-{index}", "text": " ".join(words), "label": label}))
-            (folder / name / f"{split}.jsonl").write_text("\n".join(lines) + "\n")
-    return folder

@@ -1,0 +1,123 @@
+"""From a folder of datasets to a trained adapter, with a tiny language model."""
+
+import json
+import re
+import sys
+
+import pytest
+from programs import save_model, write_pool
+
+from cotune.config import load_config
+from cotune.journal import read_journal
+
+pytestmark = pytest.mark.slow
+
+LONGEST = 160  # tokens of an example: a budget is kept to within one
+SMALL = [
+    "budget.tokens=2000",
+    "dev_rows=16",
+    "train.batch_tokens=512",
+    f"train.max_length={LONGEST}",
+    "lora.layers=top-1",
+    "search.trials=5",
+    "search.confirm=1",
+]
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A folder with a pool, a tiny model and the study that `cotune init` wrote for them."""
+    place = tmp_path_factory.mktemp("study")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        patch.setenv("COTUNE_CACHE", str(place / "cache"))
+        patch.setenv("OMP_NUM_THREADS", "1")
+        write_pool(place / "data")
+        save_model(place / "model")
+        yield place
+    sys.modules.pop("own_trainer", None)
+
+
+def test_init_writes_a_study_that_can_be_read(study, cotune):
+    done = cotune("init", "--pool", "data", "--target", "animals", "--model", "model")
+    assert done.code == 0, done.err
+    (study / "study.yaml").write_text(done.out)
+    config = load_config(study / "study.yaml")
+    assert [entry.path for entry in config.datasets] == ["data/animals", "data/fruits", "data/sounds"]
+    assert (config.model, config.targets) == ("model", {"animals": 1.0})
+    assert cotune("init", "--pool", "data", "--target", "animal").code == 2
+
+
+def test_check_shows_what_would_be_trained_and_what_it_costs(study, cotune):
+    done = cotune("check", "study.yaml", *SMALL, "--no-measure", "--json")
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert found["mixtures"] == 4
+    tokens = sum(share["tokens"] for share in found["shares"].values())
+    assert abs(tokens - 2000) <= LONGEST
+    shares = [share["tokens"] / tokens for share in found["shares"].values()]
+    assert max(shares) - min(shares) <= LONGEST / tokens
+    assert found["cost"]["tokens"] == 5 * tokens
+    assert "=> " in cotune("check", "study.yaml", *SMALL, "--no-measure").out
+
+
+def test_a_run_keeps_its_promises_and_the_second_trains_nothing(study, cotune):
+    done = cotune("run", "study.yaml", *SMALL)
+    assert done.code == 0, done.err
+    records = read_journal(study / "runs" / "study").records
+    assert sum(len(record.request.mixture) > 0 for record in records) == 5
+    assert all(record.trial.is_finished for record in records)
+    assert all(abs(record.trial.tokens - 2000) <= LONGEST for record in records if len(record.request.mixture))
+    again = cotune("run", "study.yaml", *SMALL)
+    assert "Nothing was left to train." in again.out
+    assert read_journal(study / "runs" / "study").records == records
+
+
+@pytest.mark.parametrize("change", ["budget.tokens=2500", "train.lr=0.5", "dev_rows=12", "model=./nowhere"])
+def test_changed_conditions_are_refused(study, refused, change):
+    assert change.split("=")[0].split(".")[-1].replace("tokens", "budget") in refused(
+        "run", "study.yaml", *SMALL, change
+    )
+
+
+def test_a_changed_dataset_is_named(study, refused, cotune):
+    rows = study / "data" / "fruits" / "train.jsonl"
+    before = rows.read_text()
+    rows.write_text(before.replace("yes", "no", 1))
+    assert "dataset 'fruits' has other content" in refused("run", "study.yaml", *SMALL)
+    assert "'fruits'" in refused("train", "study.yaml", *SMALL, "--out", "never", "--winner")
+    rows.write_text(before)
+    assert cotune("run", "study.yaml", *SMALL).code == 0
+
+
+def test_train_writes_an_adapter_with_a_card_and_reads_test_once(study, cotune, refused):
+    import peft
+    from transformers import AutoModelForCausalLM
+
+    done = cotune("train", "study.yaml", *SMALL, "--out", "best", "--winner", "--json")
+    assert done.code == 0, done.err
+    assert set(next(iter(json.loads(done.out)["results"].values()))) == {"animals"}
+    model = peft.PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("model"), "best")
+    assert any("lora" in name for name, _ in model.named_parameters())
+    card = (study / "best" / "README.md").read_text()
+    for words in ("base_model: model", "animals", "CC0 1.0", "On test", "seed"):
+        assert words in card
+    assert "--reread-test" in refused("train", "study.yaml", *SMALL, "--out", "best2", "--winner")
+    report = json.loads(cotune("report", "study.yaml", "--json").out)
+    assert {line["dataset"] for line in report["test"]} == {"animals"}
+
+
+def test_a_mixture_of_one_s_own_is_compared_with_single_trainings(study, cotune):
+    done = cotune("train", "study.yaml", *SMALL, "--out", "joint", "--mix", "animals,fruits=2", "--single")
+    assert done.code == 0, done.err
+    assert len(re.findall(r"^(?:animals|fruits) ", done.out, re.M)) == 6
+    assert (study / "joint" / "adapter_model.safetensors").is_file()
+    assert (study / "joint" / "single" / "fruits" / "adapter_model.safetensors").is_file()
+    assert len(read_journal(study / "runs" / "study").logged("test")) == 1
+
+
+def test_features_are_named_and_do_not_hang_on_the_order(study, cotune):
+    one = json.loads(cotune("features", "study.yaml", "--mix", "animals,fruits", "--json").out)
+    two = json.loads(cotune("features", "study.yaml", "--mix", "fruits,animals", "--json").out)
+    assert one == two
+    assert "parts:animals" in one[0]["features"]

@@ -1,0 +1,42 @@
+"""The command line starts fast, teaches in its help, and does not import what it does not need."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from cotune.cli.app import COMMANDS
+
+HEAVY = ("torch", "transformers", "peft", "datasets", "scipy", "sklearn", "pydantic", "jinja2")
+
+
+def test_help_is_fast_and_light():
+    code = f"""
+import sys, time
+from cotune.cli.app import call
+call(["--help"])
+print([name for name in {HEAVY} if name in sys.modules], time.process_time())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy, seconds = re.fullmatch(r"(\[.*\]) ([0-9.]+)", done.stdout.splitlines()[-1]).groups()
+    assert heavy == "[]"
+    assert float(seconds) < 0.5
+
+
+@pytest.mark.parametrize("command", [command.__name__ for command in COMMANDS])
+def test_every_command_s_help_has_purpose_and_example(cotune, command):
+    done = cotune(command, "--help")
+    assert done.code == 0
+    assert re.search(rf"^  cotune {command}", done.out, re.M)
+    purpose = next(line for line in cotune("--help").out.splitlines() if line.startswith(f"  {command} "))
+    assert not purpose.endswith("...")
+
+
+def test_no_command_shows_the_help(cotune):
+    assert cotune().out == cotune("--help").out
+
+
+def test_version_and_environment_are_told(cotune):
+    assert re.fullmatch(r"cotune \d+\.\d+\.\d+\n", cotune("--version").out)
+    assert "torch" in cotune("env").out
