@@ -26,9 +26,9 @@ def base(tmp_path_factory):
     """A tiny model that can repeat words: it was trained in full, so that adapters on it learn."""
     folder = tmp_path_factory.mktemp("base")
     start = tiny.save_model(folder / "start")
-    echo = tiny.echo_task("words", rows=600, words=3)
-    train = Train(lr=3e-3, batch_examples=16, max_length=64)
+    echo = tiny.echo_task("words", rows=400, words=3)
+    train = Train(lr=3e-3, batch_examples=12, max_length=64)
     full = Lora(method="full", layers="all")
-    fine_tune = FineTune(start, [echo], targets=["words"], budget=Budget(steps=150), train=train, lora=full)
+    fine_tune = FineTune(start, [echo], targets=["words"], budget=Budget(steps=90), train=train, lora=full)
     fine_tune.fit(Request(Mixture.of(["words"]))).save(folder / "trained")
     return str(folder / "trained")

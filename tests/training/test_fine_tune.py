@@ -240,6 +240,8 @@ def test_dev_rows_are_seeded_and_nested(random_base):
     assert set(ids(4)) < set(ids(8))
     assert ids(6) != ids(6, seed=1)
     assert len(ids(None)) == 12
+    trial = run(fine_tune(random_base, scoring=Scoring(dev_rows=9, loss_rows=2)))
+    assert [len(trial.results[name].examples.ids) for name in ("group", "echo")] == [9, 2]
 
 
 def test_an_estimate_is_what_the_trial_then_takes(random_base):

@@ -19,6 +19,8 @@ def exams_of(setup: Setup, encoder: Encoder, split: Split, *, count: int | None)
 
 
 def _exam(task: Task, setup: Setup, encoder: Encoder, split: Split, count: int | None) -> Exam:
+    if task.name not in setup.measured and split == "dev":
+        count = setup.scoring.loss_rows or count
     rows = drawn_rows(task, split, count=count, seed=setup.scoring.row_seed)
     max_length = setup.train.length_of(task.name)
     examples = encoder.examples(task, rows, max_length=max_length, keep_all=True)

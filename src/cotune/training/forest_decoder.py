@@ -83,10 +83,10 @@ class ForestDecoder:
         drafts = []
         best = logits.argmax(-1).split([len(example.answer) for example in examples])
         for example, places, choice in zip(examples, forest.places, best, strict=True):
-            output, is_done = agree(example.answer, choice.tolist(), generation)
-            known = len(example.prompt) + len(output) - 1
-            upper = None if is_done else past.buffer[:, :, 0, :, places[:known]]
-            drafts.append(Draft(example, output, known, upper))
+            draft = agree(example, choice.tolist(), generation)
+            if not draft.is_finished:
+                draft.past = past.buffer[:, :, 0, :, places[: draft.known]]
+            drafts.append(draft)
         return drafts
 
     def _lower_past(self, draft: Draft) -> torch.Tensor | None:

@@ -19,64 +19,58 @@ from cotune.training.past import Past
 
 @dataclass
 class Draft:
-    """An output as far as it is known: its last token is not in the past yet, the `known` tokens before it are.
+    """An output as far as it is known, and the keys and values of all that comes before its last token.
 
-    `past` holds keys and values [layer, key or value, head, known, width] of the trained layers; None: it is finished.
+    `past` is [layer, key or value, head, token, width] for the layers above the cut; a finished draft needs none.
     """
 
     example: Example
     output: list[int]
-    known: int
-    past: torch.Tensor | None
+    is_finished: bool
+    past: torch.Tensor | None = None
 
-    def add(self, token: int, generation: Generation) -> bool:
-        """Adds the next token and tells whether more are to come."""
-        if token == generation.end:
-            return False
-        self.output.append(token)
-        return len(self.output) < generation.cap
+    @property
+    def known(self) -> int:
+        """How many tokens come before the last one of the output."""
+        return len(self.example.prompt) + len(self.output) - 1
+
+    def add(self, token: int, generation: Generation) -> None:
+        """Adds the next token, or ends the output."""
+        if token != generation.end:
+            self.output.append(token)
+        self.is_finished = token == generation.end or len(self.output) >= generation.cap
 
 
-def agree(gold: Sequence[int], choices: Sequence[int], generation: Generation) -> tuple[list[int], bool]:
-    """Gives the output up to and with the first token that differs from `gold`, and whether it is finished.
+LowerPast = Callable[[Draft], torch.Tensor | None]
+"""Gives the past of the layers below the cut, None where there is no cut."""
 
-    `choices` are the most likely tokens where the gold ones stand.
+
+def agree(example: Example, choices: Sequence[int], generation: Generation) -> Draft:
+    """Gives the output up to and with the first token that differs from the gold answer.
+
+    `choices` are the model's tokens where the gold ones stand.
     """
-    output: list[int] = []
-    for wanted, chosen in zip(gold, choices, strict=True):
-        if chosen == generation.end:
-            return output, True
-        output.append(chosen)
-        if len(output) == generation.cap:
-            return output, True
-        if chosen != wanted:
-            return output, False
-    return output, False
+    draft = Draft(example, [], is_finished=False)
+    for wanted, chosen in zip(example.answer, choices, strict=True):
+        draft.add(chosen, generation)
+        if draft.is_finished or chosen != wanted:
+            break
+    return draft
 
 
-def go_on(
-    model: LanguageModel,
-    drafts: Sequence[Draft],
-    lower: Callable[[Draft], torch.Tensor | None],
-    generation: Generation,
-) -> None:
-    """Completes the outputs of `drafts`; `lower` gives the past of the layers below the cut, if there is one."""
-    open_drafts = sorted((draft for draft in drafts if draft.past is not None), key=lambda draft: draft.known)
-    for start in range(0, len(open_drafts), generation.rows):
-        batch = open_drafts[start : start + generation.rows]
+def go_on(model: LanguageModel, drafts: Sequence[Draft], lower: LowerPast, generation: Generation) -> None:
+    """Completes the outputs of `drafts`, those of about the same length together."""
+    pending = sorted((draft for draft in drafts if not draft.is_finished), key=lambda draft: draft.known)
+    for start in range(0, len(pending), generation.rows):
+        batch = pending[start : start + generation.rows]
         _complete(model, batch, lower, generation)
         for draft in batch:
             draft.past = None
 
 
-def _complete(
-    model: LanguageModel,
-    drafts: list[Draft],
-    lower: Callable[[Draft], torch.Tensor | None],
-    generation: Generation,
-) -> None:
+def _complete(model: LanguageModel, drafts: list[Draft], lower: LowerPast, generation: Generation) -> None:
     past, mask = _gather(model, drafts, lower, generation)
-    while True:
+    while drafts:
         logits = model.module(
             input_ids=torch.tensor([[draft.output[-1]] for draft in drafts], device=model.device),
             position_ids=torch.tensor([[draft.known] for draft in drafts], device=model.device),
@@ -85,24 +79,16 @@ def _complete(
             use_cache=True,
         ).logits[:, -1]
         past.filled += 1
-        choices = logits.argmax(-1).tolist()
-        for draft in drafts:
-            draft.known += 1
-        stays = [draft.add(token, generation) for draft, token in zip(drafts, choices, strict=True)]
-        if not any(stays):
-            return
-        if not all(stays):
-            drafts = [draft for draft, stay in zip(drafts, stays, strict=True) if stay]
-            kept = torch.tensor(stays, device=model.device)
-            mask = mask[kept]
-            past.buffer = past.buffer[:, :, kept]
+        for draft, token in zip(drafts, logits.argmax(-1).tolist(), strict=True):
+            draft.add(token, generation)
+        kept = [row for row, draft in enumerate(drafts) if not draft.is_finished]
+        if len(kept) < len(drafts):
+            drafts = [drafts[row] for row in kept]
+            mask, past.buffer = mask[kept], past.buffer[:, :, kept]
 
 
 def _gather(
-    model: LanguageModel,
-    drafts: Sequence[Draft],
-    lower: Callable[[Draft], torch.Tensor | None],
-    generation: Generation,
+    model: LanguageModel, drafts: Sequence[Draft], lower: LowerPast, generation: Generation
 ) -> tuple[Past, torch.Tensor]:
     """Gives the pasts of all drafts in one buffer, aligned at the right, and the mask of what they may see."""
     width = max(draft.known for draft in drafts)

@@ -127,7 +127,7 @@ class Train:
     said otherwise) or in examples. `weights` multiplies the losses of single tasks, e.g. {"a": 2}.
     """
 
-    lr: float = 1e-3
+    lr: float = 2e-3
     schedule: Literal["cosine", "linear", "constant"] = "linear"
     warmup: float = 0.1
     batch_tokens: int | None = None
@@ -190,11 +190,12 @@ class Scoring:
     """How a trained model is scored on the dev split.
 
     `dev_rows` rows of each task are drawn once from `row_seed`. Targets and the tasks in `metric_for` get their metric,
-    the others their loss. `max_new_tokens` caps an output; None means the task's longest gold answer, at most 128.
-    `batch` bounds how many outputs are decoded together.
+    the others their loss, on `loss_rows` rows where fewer are enough. `max_new_tokens` caps an output; None means the
+    task's longest gold answer, at most 128. `batch` bounds how many outputs are decoded together.
     """
 
     dev_rows: int | None = 96
+    loss_rows: int | None = None
     row_seed: int = 0
     metric_for: tuple[str, ...] = ()
     classify: Literal["likelihood", "generation"] = "likelihood"
@@ -203,7 +204,8 @@ class Scoring:
 
     def __post_init__(self) -> None:
         _check_choice("scoring.classify", self.classify, ("likelihood", "generation"))
-        amounts = {"dev_rows": self.dev_rows, "max_new_tokens": self.max_new_tokens, "batch": self.batch}
+        amounts = {"dev_rows": self.dev_rows, "loss_rows": self.loss_rows, "batch": self.batch}
+        amounts |= {"max_new_tokens": self.max_new_tokens}
         _check_positive("scoring", amounts)
         if self.row_seed < 0:
             raise ValueError(f"scoring.row_seed is >= 0; got {self.row_seed}.")
