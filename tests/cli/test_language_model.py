@@ -114,10 +114,3 @@ def test_a_mixture_of_one_s_own_is_compared_with_single_trainings(study, cotune)
     assert (study / "joint" / "adapter_model.safetensors").is_file()
     assert (study / "joint" / "single" / "fruits" / "adapter_model.safetensors").is_file()
     assert len(read_journal(study / "runs" / "study").logged("test")) == 1
-
-
-def test_features_are_named_and_do_not_hang_on_the_order(study, cotune):
-    one = json.loads(cotune("features", "study.yaml", "--mix", "animals,fruits", "--json").out)
-    two = json.loads(cotune("features", "study.yaml", "--mix", "fruits,animals", "--json").out)
-    assert one == two
-    assert "parts:animals" in one[0]["features"]

@@ -7,6 +7,7 @@ import typer
 from cotune.cli.console import duration, plain, print_json, print_table, print_text, shorten
 from cotune.cli.errors import MISTAKE, OK, one_line, say
 from cotune.cli.options import AsJson, DataFolder, Overrides, StudyFile, Targets, TargetsFile
+from cotune.cli.run import again
 
 if TYPE_CHECKING:
     from cotune.cli.inspection import Inspection
@@ -33,9 +34,10 @@ def check(
     """
     from cotune.cache import cache_root
     from cotune.cli.inspection import inspect
-    from cotune.cli.opening import open_study
+    from cotune.cli.opening import chosen_targets, open_study
 
-    opened = open_study(study, overrides or (), targets=target, targets_file=targets)
+    changes = [*(overrides or ()), *chosen_targets(target, targets)]
+    opened = open_study(study, changes)
     found = inspect(opened, data=data, cache=cache_root() / "trunk", measure=measure)
     if as_json:
         print_json(plain(found))
@@ -46,7 +48,7 @@ def check(
     if found.errors:
         return MISTAKE
     if not as_json:
-        print_text(f"\nReady. Next: cotune run {study}")
+        print_text(f"\nReady. Next: {again(study, changes, {'--data': [data]})}")
     return OK
 
 

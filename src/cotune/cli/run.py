@@ -50,7 +50,7 @@ def run(
     cotune run study.yaml --sampler random budget.tokens=50000
     Ctrl-C stops it; the same command goes on. Next: cotune report study.yaml
     """
-    from cotune.cli.opening import open_study
+    from cotune.cli.opening import chosen_targets, open_study
     from cotune.cli.preview import preview
     from cotune.cli.searching import Search
 
@@ -63,8 +63,8 @@ def run(
         "search.seed": seed,
         "search.batch": batch,
     }
-    changes = [*(overrides or ()), *given(settings.items())]
-    opened = open_study(study, changes, runs=runs, targets=target, targets_file=targets)
+    changes = [*(overrides or ()), *chosen_targets(target, targets), *given(settings.items())]
+    opened = open_study(study, changes, runs=runs)
     search = Search(
         opened,
         opened.problem(data=data),

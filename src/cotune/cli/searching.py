@@ -56,7 +56,7 @@ class Search:
         watcher = _Watcher(self.opened, display)
         with ExitStack() as stack:
             evaluate, stops = self._evaluate(display, stack)
-            asked = stack.enter_context(interruptible(study.request_stop, *stops))
+            asked = stack.enter_context(interruptible(study.request_stop, *stops, _promise))
             stack.enter_context(display)
             with suppress(KeyboardInterrupt):  # the second Ctrl-C, or one while the model loads: the journal is closed
                 study.run(
@@ -108,6 +108,10 @@ class Search:
         print_text(f"\n{verdict}\n\nStopped: {stopped.message}.")
         print_text(f"Next: cotune report {study.folder}")
         return OK
+
+
+def _promise() -> None:
+    say("Stopping; once more stops at once.")
 
 
 @dataclass

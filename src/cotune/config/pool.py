@@ -1,5 +1,6 @@
 """Pools: which datasets there are, and how they are loaded."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,8 @@ from cotune.tasks.leaks import Leak, drop_leaks, find_leaks
 from cotune.tasks.load import load_task
 from cotune.tasks.pool import folder_specs
 from cotune.tasks.spec import DatasetSpec
+
+_LOG = logging.getLogger(__name__)
 
 Entry = DatasetSpec | Task
 """A dataset as a file names it: where it is and how to read it, or no more than its name."""
@@ -91,4 +94,7 @@ def without_leaks(
             f"{first.train_id!r} of {first.train_task!r} in {first.split} of {first.other_task!r}. Remove them, or "
             "set leaks: drop. `cotune check` lists them."
         )
+    if leaks and found is None:
+        count = len({(leak.train_task, leak.train_id) for leak in leaks})
+        _LOG.warning("Left out %d train rows that stand in dev or test rows; `cotune check` lists them.", count)
     return drop_leaks(tasks, leaks)
