@@ -9,6 +9,7 @@ from cotune import __version__
 from cotune.config import StudyConfig, build_problem, load_config, load_targets
 from cotune.config.dump import dump_config
 from cotune.config.pool import load_entries, names_only, pool_entries, without_leaks
+from cotune.journal.files import write_whole
 from cotune.problem import Problem
 from cotune.task import Task
 
@@ -61,7 +62,7 @@ def open_study(
 def save_config(opened: Opened) -> None:
     """Keeps the configuration beside the study's journal; its paths then lead to the same data from anywhere."""
     text = f"# Kept by cotune {__version__}: the study as it was run last.\n{dump_config(opened.config, opened.base)}"
-    (opened.folder / SAVED).write_text(text, encoding="utf-8")
+    write_whole(opened.folder / SAVED, text)
 
 
 def chosen_targets(targets: Sequence[str] | None, targets_file: Path | None) -> list[str]:

@@ -15,6 +15,10 @@ from cotune.cli.errors import one_line
 from cotune.problem import Problem
 from cotune.study import Event, Finished
 from cotune.trial import Progress, Record, Request, Trial
+from cotune.verdict.noise import scored
+
+QUIET_SECONDS = 30
+"""Where there are no bars, a long trial tells so often how far it is."""
 
 
 class Display:
@@ -25,7 +29,7 @@ class Display:
         self.best: float | None = None
         self.ended = 0
         self.trained = 0
-        self.started = time.monotonic()
+        self.started = self.spoke = time.monotonic()
         self.console = Console(stderr=True, quiet=quiet)
         self.bars = Bars(*_columns(), console=self.console, transient=True, disable=not self.console.is_terminal)
         self.study = self.bars.add_task("fine-tunings", total=total)
@@ -42,13 +46,14 @@ class Display:
 
     def stage(self, progress: Progress) -> None:
         """Shows how far the running request's stage has come."""
-        about = "" if progress.request is None else f"{progress.request.mixture}: "
-        what = escape(shorten(f"{about}{progress.stage}", 60))
+        what = about(progress)
         self.bars.update(self.trial, description=what, total=progress.total, completed=progress.done, visible=True)
+        if not self.console.is_terminal and time.monotonic() - self.spoke >= QUIET_SECONDS:
+            self.say(f"  {what} {progress.done}/{progress.total}")
 
     def resumed(self, records: Sequence[Record]) -> None:
         """Counts what an earlier run has left."""
-        trials = [record.trial for record in records if record.trial is not None and record.trial.is_finished]
+        trials = scored(self.problem, [record.trial for record in records if record.trial is not None])
         self.best = max((self.problem.value(trial) for trial in trials if len(trial.request.mixture)), default=None)
         self.bars.update(
             self.study, completed=sum(record.attempts for record in records if len(record.request.mixture))
@@ -70,7 +75,12 @@ class Display:
         self.bars.update(self.trial, visible=False)
         self.bars.update(self.study, completed=event.fine_tunings, description=f"fine-tunings  {best}  {left}")
         line = f"{event.fine_tunings}/{event.trials}  {outcome(self.problem, event.record, trial)}"
-        self.console.print(escape(f"{line}{f'  {best}, {left}' if left else ''}"), highlight=False, soft_wrap=True)
+        self.say(escape(f"{line}{f'  {best}, {left}' if left else ''}"))
+
+    def say(self, line: str) -> None:
+        """Prints a line above the bars."""
+        self.console.print(line, highlight=False, soft_wrap=True)
+        self.spoke = time.monotonic()
 
     def left(self, more: int) -> str:
         """Gives the time left for `more` fine-tunings, by the mean time of those since the start; "" while unknown."""
@@ -106,12 +116,16 @@ class Stages:
 
     def tell(self, progress: Progress) -> None:
         """Shows how far the running stage has come."""
-        about = "" if progress.request is None else f"{progress.request.mixture}: "
         if progress.request is not None and progress.request != self.last and not self.console.is_terminal:
             self.console.print(escape(f"training {progress.request.mixture}"), highlight=False, soft_wrap=True)
         self.last = progress.request or self.last
-        what = escape(shorten(f"{about}{progress.stage}", 60))
-        self.bars.update(self.bar, description=what, total=progress.total, completed=progress.done)
+        self.bars.update(self.bar, description=about(progress), total=progress.total, completed=progress.done)
+
+
+def about(progress: Progress) -> str:
+    """Gives mixture and stage for a bar, as markup."""
+    mixture = "" if progress.request is None else f"{progress.request.mixture}: "
+    return escape(shorten(f"{mixture}{progress.stage}", 60))
 
 
 def _columns() -> tuple[ProgressColumn, ...]:

@@ -6,6 +6,8 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.markup import escape
+
 from cotune import journal
 from cotune.cache import cache_root
 from cotune.cli.console import Json, print_json, print_text
@@ -127,6 +129,9 @@ class _Watcher:
         if not self.is_saved:
             save_config(self.opened)
             self.is_saved = True
+            problem, config = self.display.problem, self.opened.config
+            many = f"{problem.count():,} mixtures of {len(problem.tasks)} datasets"
+            self.display.say(escape(f"{config.name}: {many}, at most {config.search.trials} fine-tunings"))
         if isinstance(event, Stopped):
             self.stopped = event
         self.display.event(event)
