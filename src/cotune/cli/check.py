@@ -48,7 +48,7 @@ def check(
     if found.errors:
         return MISTAKE
     if not as_json:
-        print_text(f"\nReady. Next: {again(study, changes, {'--data': [data]})}")
+        print_text(f"\nReady. Next: {again(['run', str(study)], changes, {'--data': [data]})}")
     return OK
 
 

@@ -31,6 +31,7 @@ def demo(
     from cotune.cli.opening import open_study
     from cotune.cli.preview import preview
     from cotune.cli.report import write_report
+    from cotune.cli.run import again
     from cotune.cli.searching import Search
 
     resource = files("cotune") / "demo.yaml"
@@ -39,7 +40,8 @@ def demo(
         return OK
     with as_file(resource) as file:
         opened = open_study(file, overrides or (), runs=runs)
-        search = Search(opened, opened.problem(data=data), again="cotune demo", quiet=as_json)
+        command = again(["demo"], overrides or (), {"--data": [data], "--runs": [runs]})
+        search = Search(opened, opened.problem(data=data), command, quiet=as_json)
         if dry_run:
             return preview(search, as_json=as_json)
         code = search.run()

@@ -68,7 +68,7 @@ def run(
     search = Search(
         opened,
         opened.problem(data=data),
-        again(study, changes, {"--data": [data], "--runs": [runs], "--reuse": reuse or []}),
+        again(["run", str(study)], changes, {"--data": [data], "--runs": [runs], "--reuse": reuse or []}),
         reuse=tuple(reuse or ()),
         in_process=in_process,
         allow=allow,
@@ -81,10 +81,10 @@ def run(
     return search.run()
 
 
-def again(study: Path, changes: Sequence[str], options: Mapping[str, Sequence[Path | None]]) -> str:
-    """Gives the command that goes on with a study that was stopped."""
+def again(words: Sequence[str], changes: Sequence[str], options: Mapping[str, Sequence[Path | None]]) -> str:
+    """Gives the command line that begins with `words` and ends in the same study."""
     kept = [word for name, values in options.items() for value in values if value for word in (name, str(value))]
-    return shlex.join(["cotune", "run", str(study), *changes, *kept])
+    return shlex.join(["cotune", *words, *changes, *kept])
 
 
 def given(settings: Iterable[tuple[str, int | float | str | None]]) -> list[str]:

@@ -72,9 +72,7 @@ class Search:
                     batch=config.search.batch,
                     on_event=watcher.event,
                 )
-        if not display.ended and not self.quiet:
-            print_text("Nothing was left to train.")
-        return self._conclude(study, watcher.stopped, asked.signal)
+        return self._conclude(study, watcher, asked.signal)
 
     def _evaluate(self, display: Display, stack: ExitStack) -> tuple[Evaluate, list[Callable[[], None]]]:
         """Gives the evaluation, here or in a child process, and what asks it to stop."""
@@ -94,8 +92,9 @@ class Search:
     def _reusing(self, evaluate: Evaluate) -> Evaluate:
         return reuse(evaluate, self.reuse, self.problem.tasks) if self.reuse else evaluate
 
-    def _conclude(self, study: Study, stopped: Stopped | None, signalled: int | None) -> int:
+    def _conclude(self, study: Study, watcher: "_Watcher", signalled: int | None) -> int:
         """Prints what came out and gives the exit code."""
+        stopped = watcher.stopped
         if stopped is None or stopped.rule == "interrupted":
             say(f"Stopped; no finished fine-tuning is lost. Go on with: {self.again}")
             return TERMINATED if signalled == signal.SIGTERM else INTERRUPTED
@@ -107,6 +106,8 @@ class Search:
             facts: dict[str, Json] = {"stopped": stopped.rule, "message": stopped.message, "folder": str(study.folder)}
             print_json(facts | {"winner": winner, "verdict": verdict.sentence, "warnings": verdict.warnings})
             return OK
+        if not watcher.display.ended:
+            print_text("Nothing was left to train.")
         print_text(f"\n{verdict}\n\nStopped: {stopped.message}.")
         print_text(f"Next: cotune report {study.folder}")
         return OK
