@@ -20,7 +20,7 @@ STUDIES = {
     "phee": ROOT / "examples" / "biomed" / "study_phee.yaml",
     "ncbi_disease": ROOT / "examples" / "biomed" / "study_ncbi.yaml",
 }
-SAMPLERS = ("default", "neural", "random", "anchored_greedy")
+SAMPLERS = ("neural", "random", "anchored_greedy")
 Json = dict[str, object]
 
 
