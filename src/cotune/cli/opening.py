@@ -31,8 +31,9 @@ class Opened:
         With `clean`, leaking train rows are dropped or refused, as the study says.
         """
         entries = self.config.datasets
+        sketch = build_problem(self.config, names_only(entries))  # names are checked before minutes go into loading
         if self.config.evaluate is not None and all(isinstance(entry, Task) for entry in entries):
-            return build_problem(self.config, names_only(entries))
+            return sketch
         tasks = load_entries(entries, self.base, data=data)
         return build_problem(self.config, without_leaks(tasks, self.config.leaks) if clean else tasks)
 

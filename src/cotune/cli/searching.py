@@ -54,7 +54,8 @@ class Search:
         """
         study, config = self.study, self.opened.config
         display = Display(self.problem, total=config.search.trials, quiet=self.quiet)
-        display.resumed(study.records())
+        earlier = study.view(examples=False)
+        display.resumed(earlier.records if earlier else ())
         watcher = _Watcher(self.opened, display)
         with ExitStack() as stack:
             evaluate, stops = self._evaluate(display, stack)
