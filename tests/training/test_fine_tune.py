@@ -292,3 +292,10 @@ def test_sensible_settings_raise_no_warning(random_base):
 def test_a_chat_model_works_as_well(tmp_path):
     trial = run(fine_tune(tiny.save_model(tmp_path / "chat", chat=True)), "group", "echo")
     assert trial.error is None
+
+
+def test_half_precision_stays_close(base):
+    exact = run(fine_tune(base), "group")
+    half = run(fine_tune(base, train=replace(TRAIN, dtype="bfloat16")), "group")
+    assert half.device == "cpu (1 threads, bfloat16)"
+    assert half.results["echo"].loss == pytest.approx(exact.results["echo"].loss, rel=0.1)

@@ -153,8 +153,8 @@ class Engine:
     def _sit(self, request: Request | None, exams: Sequence[Exam], limit: int) -> dict[str, TaskResult]:
         results = {}
         for done, exam in enumerate(exams):
-            self._report(Progress(request, f"score {exam.task.name}", done, len(exams)))
             self._encode(request, exam.read, pasts=exam.way == "generation")
+            self._report(Progress(request, f"score {exam.task.name}", done, len(exams)))
             rows = self.setup.scoring.batch
             results[exam.task.name] = sit(exam, self._decoder, self.encoder, limit=limit, rows=rows)
         self._report(Progress(request, "score", len(exams), len(exams)))

@@ -67,7 +67,7 @@ def targets(model: LanguageModel, lora: Lora) -> list[str]:
         ValueError: none of the named modules is a linear one in the adapted layers.
     """
     trained = model.layers[model.depth(lora) :]
-    inside = {id(part): "" for layer in trained for part in layer.modules()}
+    inside = {id(part) for layer in trained for part in layer.modules()}
     linear = [
         name
         for name, part in model.module.named_modules()

@@ -6,7 +6,7 @@ the task alone: two mixtures show a shared task's rows in the same order, which 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 
 import numpy as np
@@ -127,7 +127,7 @@ class _Line:
     share: float
     quota: float
     tokens: int = 0
-    count: int = field(default=0)
+    count: int = 0
 
     @property
     def lead(self) -> float:
