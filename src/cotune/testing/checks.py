@@ -103,9 +103,7 @@ def check_acquisition(acquisition: Acquisition) -> None:
     _expect(merit.shape == (5,), "axes are [mixture]")
     for case in (values, np.zeros((8, 5)), values[:1]):
         _expect(bool(np.isfinite(acquisition(case)).all()), "merits are finite")
-    _expect(
-        np.allclose(acquisition(values[:, ::-1]), merit[::-1]), "a candidate's merit is its own"
-    )
+    _expect(np.allclose(acquisition(values[:, ::-1]), merit[::-1]), "a candidate's merit is its own")
     _expect(np.allclose(acquisition(values[::-1]), merit), "the order of samples does not matter")
     _expect(bool((acquisition(values + 1) >= merit).all()), "a higher prediction never has less merit")
 

@@ -97,7 +97,8 @@ def _draw(regime: Regime, rng: np.random.Generator, size: int) -> Landscape:
     origin = np.arange(size)
     if regime == "duplicates":
         origin[rng.permutation(size)[: size // 2]] = rng.integers(size, size=size // 2)
-    transfer = _similarity(rng, size) * rng.uniform(0.2, 0.8) + 0.1 * rng.standard_normal((size, size))
+    shared = rng.uniform(0, 0.7 if dilution == 1 else 2)
+    transfer = _similarity(rng, size, shared) * rng.uniform(0.3, 1.2) + 0.1 * rng.standard_normal((size, size))
     if regime == "harmful":
         transfer[:, rng.permutation(size)[: max(1, size // 3)]] -= rng.uniform(0.2, 0.6)
     transfer[np.arange(size), np.arange(size)] = 1.0
@@ -108,19 +109,18 @@ def _draw(regime: Regime, rng: np.random.Generator, size: int) -> Landscape:
         origin=tuple(int(index) for index in origin),
         transfer=transfer[origin],
         pairs=pairs,
-        hardness=rng.uniform(0.3, 1.5, size) * (0.05 if regime == "flat" else 1.0),
+        hardness=rng.uniform(0.1, 0.8, size) * (0.05 if regime == "flat" else 1.0),
         dilution=float(dilution),
-        saturation=float(rng.uniform(0.4, 1.0)),
-        decay=float(rng.uniform(0.2, 0.8)),
+        saturation=float(rng.uniform(0.3, 0.9)),
+        decay=float(rng.uniform(0.4, 1.6)),
         jitter=np.zeros(size),
         seed=int(rng.integers(2**31)),
     )
 
 
-def _similarity(rng: np.random.Generator, size: int) -> NDArray[np.float64]:
-    """Gives cosines [task, task] of random task directions with a common and a cluster part."""
-    common, cluster = rng.uniform(0, 1, 2)
+def _similarity(rng: np.random.Generator, size: int, shared: float) -> NDArray[np.float64]:
+    """Gives cosines [task, task] of random task directions with a part that all share and a part of their cluster."""
     centres = rng.standard_normal((3, 6))[rng.integers(3, size=size)]  # [task, dimension]
-    directions = common * rng.standard_normal(6) + cluster * centres + rng.standard_normal((size, 6))
+    directions = shared * rng.standard_normal(6) + rng.uniform(0, 2) * centres + rng.standard_normal((size, 6))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     return np.asarray(directions @ directions.T)
