@@ -40,3 +40,8 @@ def test_no_command_shows_the_help(cotune):
 def test_version_and_environment_are_told(cotune):
     assert re.fullmatch(r"cotune \d+\.\d+\.\d+\n", cotune("--version").out)
     assert "torch" in cotune("env").out
+
+
+def test_the_demo_shows_a_study_to_start_from(place, cotune):
+    (place / "mine.yaml").write_text(cotune("demo", "--show").out)
+    assert int(cotune("space", "mine.yaml", "--count").out) >= 32

@@ -124,8 +124,8 @@ class Stages:
 
 def about(progress: Progress) -> str:
     """Gives mixture and stage for a bar, as markup."""
-    mixture = "" if progress.request is None else f"{progress.request.mixture}: "
-    return escape(shorten(f"{mixture}{progress.stage}", 60))
+    mixture = "" if progress.request is None else f"{shorten(str(progress.request.mixture), 40)}: "
+    return escape(f"{mixture}{shorten(progress.stage, 40)}")
 
 
 def _columns() -> tuple[ProgressColumn, ...]:
