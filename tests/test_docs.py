@@ -1,0 +1,112 @@
+"""The documentation says what the code does: keys with their defaults, metrics, commands, links, study files."""
+
+import re
+from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
+
+import pytest
+
+from cotune.cli.app import COMMANDS
+from cotune.config import StudyConfig, load_config
+from cotune.config.model import Limits, Search
+from cotune.config.names import SAMPLERS
+from cotune.strict_yaml import parse_yaml
+from cotune.tasks import METRICS
+from cotune.tasks.spec import KINDS, DatasetSpec
+from cotune.training import Lora, Scoring, SizePolicy, TaskTrain, Train
+
+ROOT = Path(__file__).parent.parent
+GUIDE = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+LEAST = "targets: [a]\ndatasets: [a]\n"
+SECTIONS = {
+    "budget": StudyConfig.model_fields["budget"].default,
+    "size_policy": SizePolicy(),
+    "lora": Lora(),
+    "train": Train(),
+    "train.overrides.NAME": TaskTrain(),
+    "scoring": Scoring(),
+    "search": Search(),
+    "limits": Limits(),
+    "datasets": DatasetSpec("a", "a"),
+}
+
+
+def table(title: str) -> dict[str, str]:
+    """Gives key and default of each row of the table under a heading that begins with `title`."""
+    _, _, rest = GUIDE.partition(f"\n### {title}")
+    assert rest, f"the guide has no heading {title!r}"
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| .+ \|$", re.split(r"\n##", rest)[0], re.M)
+    return dict(rows)
+
+
+def defaults(section: object) -> dict[str, object]:
+    """Gives the default of each key, tuples as lists; what is required has none."""
+    if not is_dataclass(section):
+        return dict(section)  # pydantic yields its fields
+    required = {item.name for item in fields(section) if item.default is item.default_factory is MISSING}
+    return {item.name: getattr(section, item.name) for item in fields(section) if item.name not in required}
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_guide_has_every_key_of_a_section_with_its_default(section):
+    said, true = table(f"`{section}`"), defaults(SECTIONS[section])
+    for key, value in true.items():
+        shown = parse_yaml(said[key].strip("`")).value
+        assert shown == (list(value) if isinstance(value, tuple) else value), key
+    rest = {key for key in said if key not in true}
+    assert {said[key] for key in rest} <= {"required"}
+    assert len(said) == len(true) + len(rest)
+
+
+def test_guide_has_every_key_of_a_study_with_its_default(tmp_path):
+    said = table("Top level")
+    assert list(said) == list(StudyConfig.model_fields)
+    plain = load(tmp_path, LEAST)
+    for key, shown in said.items():
+        if shown.startswith("`"):
+            told = load(tmp_path, f"{LEAST}{key}: {shown.strip('`')}\n")
+            assert getattr(told, key) == getattr(plain, key), key
+        else:
+            assert shown in ("required", "below", "the file's name")
+
+
+@pytest.mark.parametrize("number", range(len(re.findall("```yaml", GUIDE))))
+def test_study_files_in_the_guide_load(tmp_path, number):
+    load(tmp_path, re.findall(r"```yaml\n(.*?)```", GUIDE, re.S)[number])
+
+
+def load(folder: Path, text: str) -> StudyConfig:
+    """Reads a study file of that text."""
+    file = folder / "study.yaml"
+    file.write_text(text, encoding="utf-8")
+    return load_config(file)
+
+
+def test_guide_has_every_command_and_sampler():
+    commands = [command.__name__ for command in COMMANDS]
+    assert [name for name in [*commands, "pool show"] if f"`cotune {name}" not in GUIDE] == []
+    assert [name for name in SAMPLERS if f"`{name}`" not in GUIDE] == []
+
+
+def test_tasks_page_has_every_metric_and_kind():
+    page = (ROOT / "docs" / "tasks.md").read_text(encoding="utf-8")
+    assert [name for name in METRICS if f"| `{name}` |" not in page] == []
+    assert [kind for kind in KINDS if f"\n| {kind}" not in page] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_relative_links_lead_to_files_and_headings(page):
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        path, _, heading = link.partition("#")
+        if "://" in link:
+            continue
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        assert not heading or heading in anchors(target), link
+
+
+def anchors(page: Path) -> set[str]:
+    """Gives the anchors of a page's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
