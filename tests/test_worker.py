@@ -190,6 +190,14 @@ def family(session: int) -> set[int]:
     return found
 
 
+def dies_out(session: int, *, seconds: float) -> bool:
+    """Whether no process of a session is left after at most `seconds`."""
+    started = time.monotonic()
+    while family(session) and time.monotonic() - started < seconds:
+        time.sleep(0.05)
+    return not family(session)
+
+
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
 def test_a_killed_parent_takes_its_children_along(tmp_path: Path) -> None:
     parent = run_parent(tmp_path, "DiesAt(by_hanging=(2,))")
@@ -198,11 +206,7 @@ def test_a_killed_parent_takes_its_children_along(tmp_path: Path) -> None:
     assert len(family(parent.pid)) >= 3  # itself, the fork server, the child
     parent.kill()
     parent.wait()
-    started = time.monotonic()
-    while family(parent.pid) and time.monotonic() - started < 5:
-        time.sleep(0.05)
-    print(f"gone after {time.monotonic() - started:.2f} s")
-    assert not family(parent.pid)
+    assert dies_out(parent.pid, seconds=5)
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
@@ -217,7 +221,7 @@ def test_a_child_lives_through_the_terminals_ctrl_c_but_not_through_its_parents_
     assert children == family(parent.pid) - {parent.pid}
     parent.send_signal(signal.SIGINT)
     assert "KeyboardInterrupt" in parent.communicate(timeout=10)[1]
-    assert not family(parent.pid)
+    assert dies_out(parent.pid, seconds=5)
 
 
 def test_a_program_that_forgot_to_close_its_worker_still_ends(tmp_path: Path) -> None:
