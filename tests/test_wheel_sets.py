@@ -17,6 +17,7 @@ from cotune.tasks.wheel_readers import (
     read_articles,
     read_drug_reviews,
     read_messages,
+    read_question_details,
     read_questions,
     read_ratings,
     tidy,
@@ -44,12 +45,18 @@ def test_messages_that_differ_in_digits_are_one_group(tmp_path: Path) -> None:
     assert [item.label for item in (first, second, third)] == ["spam", "spam", "ham"]
 
 
-def test_questions_articles_and_drug_reviews_are_read(tmp_path: Path) -> None:
-    (tmp_path / "q.txt").write_text("NUM:date When was it ?\n\nHUM:ind Who did it ?\n", encoding="utf-8")
-    assert [(item.text, item.label) for item in read_questions(tmp_path / "q.txt")] == [
-        ("When was it ?", "number"),
-        ("Who did it ?", "human"),
-    ]
+def test_the_two_sets_of_questions_share_none(tmp_path: Path) -> None:
+    questions = [f"When was number {number} ?" for number in range(40)]
+    lines = "".join(f"NUM:date {question}\nHUM:title {question}\n\n" for question in questions)
+    (tmp_path / "file.txt").write_text(lines, encoding="utf-8")
+    coarse, fine = list(read_questions(tmp_path / "file.txt")), list(read_question_details(tmp_path / "file.txt"))
+    assert {item.label for item in coarse} == {"number", "human"}
+    assert {item.label for item in fine} == {"number date"}, "a kind with few questions is left out"
+    assert sorted({item.text for item in coarse} | {item.text for item in fine}) == sorted(questions)
+    assert not {item.text for item in coarse} & {item.text for item in fine}
+
+
+def test_articles_and_drug_reviews_are_read(tmp_path: Path) -> None:
     (tmp_path / "sports").mkdir()
     (tmp_path / "sports" / "001.txt").write_bytes("Cup won\n\nCaf\xe9 side won.\n\n".encode("cp1252") + b"word " * 60)
     assert list(read_articles(tmp_path)) == [Item("sports-001", "Cup won. Café side won.", "sports", "cupwon")]

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import hashlib
 import html
 import io
 import re
@@ -13,6 +14,39 @@ from zipfile import ZipFile
 from cotune.wheels import check_entry
 
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b-\u200f\u2028\u2029\ufeff\ue000-\uf8ff]")
+
+QUESTION_KINDS = {
+    "ABBR": "abbreviation",
+    "DESC": "description",
+    "ENTY": "entity",
+    "HUM": "human",
+    "LOC": "location",
+    "NUM": "number",
+}
+QUESTION_DETAILS = {
+    "ABBR:exp": "expansion",
+    "DESC:def": "definition",
+    "DESC:desc": "in general",
+    "DESC:manner": "of manner",
+    "DESC:reason": "of reason",
+    "ENTY:animal": "animal",
+    "ENTY:cremat": "creation",
+    "ENTY:dismed": "disease or medicine",
+    "ENTY:food": "food",
+    "ENTY:other": "other",
+    "ENTY:sport": "sport",
+    "ENTY:termeq": "term",
+    "HUM:gr": "group",
+    "HUM:ind": "individual",
+    "LOC:city": "city",
+    "LOC:country": "country",
+    "LOC:other": "other",
+    "LOC:state": "state",
+    "NUM:count": "count",
+    "NUM:date": "date",
+    "NUM:money": "money",
+    "NUM:period": "period",
+}
 
 
 class Item(NamedTuple):
@@ -46,20 +80,31 @@ def read_messages(path: Path) -> Iterator[Item]:
 
 
 def read_questions(path: Path) -> Iterator[Item]:
-    """Yields questions with the kind of answer that they ask for."""
-    names = {
-        "ABBR": "abbreviation",
-        "DESC": "description",
-        "ENTY": "entity",
-        "HUM": "human",
-        "LOC": "location",
-        "NUM": "number",
-    }
+    """Yields one half of the questions with the kind of answer that they ask for, one of six."""
+    for number, code, text in _coded_questions(path):
+        if not _is_in_second_half(text):
+            yield Item(f"{number:05d}", text, QUESTION_KINDS[code.partition(":")[0]], key(text))
+
+
+def read_question_details(path: Path) -> Iterator[Item]:
+    """Yields the other half, each with its kind in detail; kinds with fewer than 60 questions are left out."""
+    for number, code, text in _coded_questions(path):
+        if _is_in_second_half(text) and code in QUESTION_DETAILS:
+            kind = QUESTION_KINDS[code.partition(":")[0]]
+            yield Item(f"{number:05d}", text, f"{kind} {QUESTION_DETAILS[code]}", key(text))
+
+
+def _coded_questions(path: Path) -> Iterator[tuple[int, str, str]]:
     with path.open(encoding="utf-8") as stream:
         for number, line in enumerate(stream):
-            kind, _, text = line.strip().partition(" ")
+            code, _, text = line.strip().partition(" ")
             if text:
-                yield Item(f"{number:04d}", tidy(text), names[kind.split(":")[0]], key(text))
+                yield number, code, tidy(text)
+
+
+def _is_in_second_half(text: str) -> bool:
+    """Tells in which half a question is; equal questions are in the same."""
+    return hashlib.sha256(key(text).encode()).digest()[0] % 2 == 1
 
 
 def read_articles(folder: Path) -> Iterator[Item]:
@@ -72,7 +117,7 @@ def read_articles(folder: Path) -> Iterator[Item]:
         text = raw.decode("utf-8") if _is_utf8(raw) else raw.decode("cp1252")
         title, _, body = text.partition("\n")
         topic = path.parent.name
-        yield Item(f"{topic}-{path.stem}", first_sentences(tidy(f"{title}. {body}"), 50), topic, key(title))
+        yield Item(f"{topic}-{path.stem}", first_sentences(tidy(f"{title}. {body}"), 30), topic, key(title))
 
 
 def read_drug_reviews(path: Path) -> Iterator[Item]:
@@ -84,7 +129,7 @@ def read_drug_reviews(path: Path) -> Iterator[Item]:
             for line in csv.DictReader(lines, delimiter="\t"):
                 if line["rating"] != "neutral":
                     text = tidy(line["review"].strip().strip('"'))
-                    yield Item(line[""], first_sentences(text, 60), line["rating"], key(text))
+                    yield Item(line[""], first_sentences(text, 40), line["rating"], key(text))
 
 
 def tidy(text: str) -> str:

