@@ -113,6 +113,16 @@ def test_malformed_output_always_costs(kind: Kind, metric: str) -> None:
         assert score(kind, metric, [*right, (gold, None)]) < 1
 
 
+@pytest.mark.parametrize("metric", ["event_argument_f1", "event_trigger_f1"])
+def test_malformed_events_cost_all_that_is_missed_and_one(metric: str) -> None:
+    gold = (Event("E", "x", (("Who", "a"), ("Where", "b"))), Event("E", "x", (("Who", "a"),)))
+    task, example = Task("t", "event", metric=metric), Row("r", {}, gold)
+    (missed,) = tallies(task, example, Prediction(()))
+    (malformed,) = tallies(task, example, Prediction((), malformed=True))
+    assert missed.denominator == {"event_argument_f1": 2, "event_trigger_f1": 1}[metric]
+    assert malformed.denominator == missed.denominator + 1
+
+
 @pytest.mark.parametrize(("kind", "metric"), CASES)
 def test_gold_scores_one_and_scores_stay_in_range(kind: Kind, metric: str) -> None:
     something = [(gold, gold) for gold in GOLD[kind] if gold]

@@ -21,10 +21,10 @@ class Metric(NamedTuple):
 
 
 METRICS: Mapping[str, Metric] = {
-    "entity_f1": Metric(entity_f1, malformed_f1),
-    "relation_f1": Metric(relation_f1, malformed_f1),
-    "event_trigger_f1": Metric(event_trigger_f1, malformed_f1),
-    "event_argument_f1": Metric(event_argument_f1, malformed_f1),
+    "entity_f1": Metric(entity_f1, malformed_f1(entity_f1)),
+    "relation_f1": Metric(relation_f1, malformed_f1(relation_f1)),
+    "event_trigger_f1": Metric(event_trigger_f1, malformed_f1(event_trigger_f1)),
+    "event_argument_f1": Metric(event_argument_f1, malformed_f1(event_argument_f1)),
     "accuracy": Metric(accuracy, malformed_text),
     "macro_f1": Metric(macro_f1, malformed_macro_f1),
     "exact_match": Metric(exact_match, malformed_text),

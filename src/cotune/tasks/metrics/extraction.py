@@ -3,7 +3,7 @@
 Micro-F1 over rows: 2 tp / (2 tp + fp + fn), with true and false positives and false negatives summed over rows.
 """
 
-from collections.abc import Set
+from collections.abc import Callable, Set
 
 from cotune.tally import Tallies, Tally
 from cotune.task import Answer
@@ -52,9 +52,14 @@ def event_argument_f1(gold: Answer, predicted: Answer) -> Tallies:
     return _set_f1(wanted, found)
 
 
-def malformed_f1(gold: Answer) -> Tallies:
-    """Gives the part of a row whose output is malformed: nothing found, and one wrong item."""
-    return (Tally("", 0, len(gold) + 1),)
+def malformed_f1(compare: Callable[[Answer, Answer], Tallies]) -> Callable[[Answer], Tallies]:
+    """Gives what a malformed output adds to the micro-F1 `compare`: every gold item is missed, one item is wrong."""
+
+    def malformed(gold: Answer) -> Tallies:
+        (missed,) = compare(gold, ())
+        return (Tally("", 0, missed.denominator + 1),)
+
+    return malformed
 
 
 def _set_f1(gold: Set[object], predicted: Set[object]) -> Tallies:
