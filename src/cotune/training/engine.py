@@ -111,13 +111,12 @@ class Engine:
             return within_memory(lambda limit: self._sit(adapter.request, exams, limit), PACK_TOKENS)
 
     def rehearse(self, drawn: Plan, exams: Sequence[Exam]) -> tuple[float, float]:
-        """Gives the seconds that it takes to train on `drawn` and to score `exams`, with no trial to show for it."""
-        started = time.perf_counter()
-        with adapted(self.model, self.setup.lora, seed=0) as trainee:
-            self._train(None, drawn, trainee, PACK_TOKENS)
-            trained = time.perf_counter()
-            self._sit(None, exams, PACK_TOKENS)
-        return trained - started, time.perf_counter() - trained
+        """Gives the seconds that it takes to train on `drawn` and to score `exams`, with no trial to show for it.
+
+        Raises:
+            TrialError: it diverges or runs out of memory.
+        """
+        return within_memory(lambda limit: self._rehearse(drawn, exams, limit), PACK_TOKENS)
 
     def _trial(self, request: Request, limit: int, started: float) -> Trial:
         exams = self.exams("dev", self.setup.scoring.dev_rows)
@@ -130,6 +129,14 @@ class Engine:
             losses = self._train(request, drawn, trainee, limit)
             results = self._sit(request, exams, limit)
         return Trial(request, results, drawn.exposure, time.perf_counter() - started, device, losses)
+
+    def _rehearse(self, drawn: Plan, exams: Sequence[Exam], limit: int) -> tuple[float, float]:
+        started = time.perf_counter()
+        with adapted(self.model, self.setup.lora, seed=0) as trainee:
+            self._train(None, drawn, trainee, limit)
+            trained = time.perf_counter()
+            self._sit(None, exams, limit)
+        return trained - started, time.perf_counter() - trained
 
     def _adapter(self, request: Request, limit: int) -> Adapter:
         started = time.perf_counter()

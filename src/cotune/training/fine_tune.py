@@ -86,7 +86,7 @@ class FineTune:
         """Gives the cost of `request`; with `measure` also seconds, from a few real steps.
 
         Raises:
-            TrialError: a task of the mixture has no rows to train on.
+            TrialError: a task of the mixture has no rows to train on, or measuring diverges or runs out of memory.
         """
         from cotune.training.estimate import measured_seconds
 
@@ -104,7 +104,7 @@ class FineTune:
         """Gives the adapter that `request` trains; it can be saved, and scored with `score`.
 
         Raises:
-            TrialError: it diverges or has nothing to train on.
+            TrialError: it diverges, runs out of memory or has nothing to train on.
         """
         self._check(request)
         return self.engine.fit(request)
@@ -115,7 +115,7 @@ class FineTune:
         """Gives the results by task of a trained adapter (None: the base model) on `rows` of each task (None: all).
 
         Raises:
-            TrialError: a loss is not finite.
+            TrialError: a loss is not finite, or it runs out of memory.
             ValueError: a target has no rows in that split.
         """
         return self.engine.score(adapter, split, rows)
