@@ -81,15 +81,19 @@ def inspect(opened: Opened, *, data: Path | None, cache: Path, measure: bool) ->
     if errors:
         return replace(empty, errors=tuple(errors))
     leaks = find_leaks(loaded)
-    problem = build_problem(config, without_leaks(loaded, config.leaks, leaks))
+    problem = build_problem(config, loaded)
     found = replace(
         empty,
         targets=problem.targets,
         mixtures=problem.count(),
         datasets=tuple(_facts(task) for task in loaded),
         leaks=tuple(_leak_lines(leaks)),
-        warnings=tuple(_data_warnings(problem, config.scoring.dev_rows)),
     )
+    try:
+        problem = build_problem(config, without_leaks(loaded, config.leaks, leaks))
+    except ValueError as error:  # the leaks that a run would refuse are what a check is there to list
+        return replace(found, errors=(str(error),))
+    found = replace(found, warnings=tuple(_data_warnings(problem, config.scoring.dev_rows)))
     factory = evaluation(config, problem.tasks, folder=opened.base, cache=cache)
     if isinstance(factory, OwnEvaluation):
         factory()

@@ -39,7 +39,13 @@ class Search:
     @property
     def study(self) -> Study:
         """The study in its folder."""
-        return Study(self.opened.folder, self.problem, seed=self.opened.config.search.seed, allow=self.allow)
+        seed = self.opened.config.search.seed
+        return Study(self.opened.folder, self.problem, seed=seed, allow=self.allow, settings=self.settings)
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """What makes trials comparable beside what the evaluation tells itself."""
+        return {"leaks": self.opened.config.leaks}
 
     def rebuild(self) -> None:
         """Makes the study's journal again from its trials' files."""
@@ -91,7 +97,9 @@ class Search:
         return self._reusing(stack.enter_context(worker)), [worker.request_stop]
 
     def _reusing(self, evaluate: Evaluate) -> Evaluate:
-        return reuse(evaluate, self.reuse, self.problem.tasks) if self.reuse else evaluate
+        if not self.reuse:
+            return evaluate
+        return reuse(evaluate, self.reuse, self.problem.tasks, settings=self.settings)
 
     def _conclude(self, study: Study, watcher: "_Watcher", signalled: int | None) -> int:
         """Prints what came out and gives the exit code."""

@@ -79,10 +79,11 @@ def without_leaks(
 ) -> tuple[Task, ...]:
     """Gives the tasks without train rows that stand in a dev or test split of the pool, as `policy` says.
 
-    `found` are the leaks, if they were looked for already.
+    `found` are the leaks, if they were looked for already. Fingerprints stay those of the content as loaded, so that a
+    dataset added to the pool, which may make rows of another leak, keeps a study's trials.
 
     Raises:
-        ValueError: there are such rows and the policy is to refuse.
+        ValueError: there are such rows and the policy is to refuse, or a dataset would have no train rows left.
     """
     if policy == "keep":
         return tuple(tasks)
@@ -97,4 +98,5 @@ def without_leaks(
     if leaks and found is None:
         count = len({(leak.train_task, leak.train_id) for leak in leaks})
         _LOG.warning("Left out %d train rows that stand in dev or test rows; `cotune check` lists them.", count)
-    return drop_leaks(tasks, leaks)
+    kept = drop_leaks(tasks, leaks)
+    return tuple(replace(task, fingerprint=loaded.fingerprint) for task, loaded in zip(kept, tasks, strict=True))

@@ -1,7 +1,7 @@
 """Serving requests from other studies that have run them, instead of training again."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cotune.journal import JournalView, read_journal
@@ -20,6 +20,7 @@ class Reuse:
     evaluate: Evaluate
     folders: tuple[Path, ...]
     datasets: Mapping[str, str]
+    more: Mapping[str, object] = field(default_factory=dict)
 
     def __call__(self, requests: Sequence[Request]) -> Iterator[Trial]:
         """Yields the trials that another study has, then those that are trained now."""
@@ -30,8 +31,9 @@ class Reuse:
             yield from self.evaluate(left)
 
     def settings(self) -> Mapping[str, object]:
-        """Gives the settings of the evaluation that trains."""
-        return self.evaluate.settings() if isinstance(self.evaluate, Comparable) else {}
+        """Gives the settings of the evaluation that trains, and those that the study adds."""
+        own: Mapping[str, object] = self.evaluate.settings() if isinstance(self.evaluate, Comparable) else {}
+        return {**self.more, **own}
 
     def _kept(self) -> dict[Request, Trial]:
         kept: dict[Request, Trial] = {}
@@ -47,14 +49,22 @@ class Reuse:
         return replace(trial, results=results, source=trial.source or folder.name)
 
 
-def reuse(evaluate: Evaluate, folders: Iterable[str | Path], tasks: Iterable[Task]) -> Reuse:
+def reuse(
+    evaluate: Evaluate,
+    folders: Iterable[str | Path],
+    tasks: Iterable[Task],
+    *,
+    settings: Mapping[str, object] | None = None,
+) -> Reuse:
     """Gives an evaluation that serves what the studies in `folders` have finished and trains the rest.
 
     A trial is served if mixture, seed and fidelity are the request's, the settings of its study are those of
-    `evaluate`, and that study's pool held each of `tasks` with the same content. It keeps what it cost and counts as
+    `evaluate` with `settings` (those that `Study` was given), and that study's pool held each of `tasks` with the same
+    content. It keeps what it cost and counts as
     a fine-tuning of the new study; `Trial.source` names the folder that it comes from.
     """
-    return Reuse(evaluate, tuple(Path(folder) for folder in folders), {task.name: task.fingerprint for task in tasks})
+    datasets = {task.name: task.fingerprint for task in tasks}
+    return Reuse(evaluate, tuple(Path(folder) for folder in folders), datasets, dict(settings or {}))
 
 
 def _view(folder: Path) -> JournalView | None:
