@@ -85,6 +85,26 @@ def test_a_target_that_the_base_model_does_as_well_is_not_trained() -> None:
     assert verdict.sentence.endswith("Take the cheapest: base model.")
 
 
+def test_a_wide_interval_over_the_base_model_does_not_advise_against_training() -> None:
+    lines = [("base", bare(BASE, 0.40))]
+    lines += [("confirm: x", bare(m, s, 101)) for m, s in ((AB, 0.60), (A, 0.59), (ABC, 0.35))]
+    lines += [("confirm: x", bare(m, s, 102)) for m, s in ((AB, 0.45), (A, 0.42), (ABC, 0.33))]
+    verdict = judge(PROBLEM, records(*lines))
+    base = next(line.difference for line in verdict.comparisons if line.against == BASE)
+    assert not base.is_above
+    assert (verdict.winner, verdict.recommended) == (AB, A)
+    assert "base model (+12.5 F1 [" in verdict.sentence
+    assert verdict.sentence.endswith(
+        "Take the cheapest trained: target only (a). More confirmation seeds are needed to tell it from the base model."
+    )
+
+
+@pytest.mark.parametrize(("base", "advised"), [(0.495, BASE), (0.53, BASE), (0.485, A)])
+def test_the_base_model_is_advised_only_within_a_point_of_the_winner(base: float, advised: Mixture) -> None:
+    runs = [("confirm: x", bare(m, s, seed)) for seed, s in ((101, 0.40), (102, 0.60)) for m in (A, AB, ABC)]
+    assert judge(PROBLEM, records(("base", bare(BASE, base)), *runs)).recommended == advised
+
+
 def test_an_anchor_that_wins_is_compared_with_the_runner_up() -> None:
     lines = [("confirm: x", bare(m, s, seed)) for seed in (101, 102) for m, s in ((AB, 0.4), (A, 0.6), (ABC, 0.3))]
     verdict = judge(PROBLEM, records(*lines))

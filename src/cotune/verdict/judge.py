@@ -12,6 +12,9 @@ from cotune.verdict.paired import Chance, Estimate, Resamples, difference, resam
 from cotune.verdict.winner import posterior_means
 from cotune.verdict.wording import RUNNER_UP, Finding, anchor_label, sentence_of, title, unit
 
+WORTH = 0.01
+"""The mean lead over the base model from which training is not given up for want of seeds: a point."""
+
 Groups = Mapping[Mixture, Sequence[Trial]]
 
 
@@ -45,7 +48,8 @@ class Verdict:
     """What may be said: the winner, what to train, the sentence to quote, and the evidence behind it.
 
     `winner` has the best posterior mean; `recommended` is the cheapest mixture that it does not detectably beat,
-    so often the winner itself. Both are None while nothing has finished. Scores are in [0, 1].
+    so often the winner itself; the untrained base model only if the winner leads it by less than a point. Both are None
+    while nothing has finished. Scores are in [0, 1].
     """
 
     winner: Mixture | None
@@ -91,12 +95,13 @@ def judge(
     noise = seed_noise(problem, by_mixture(scored(problem, trials)))
     chance = Chance(level, seed, resamples, noise)
     comparisons = _compare(problem, finalists, chance)
+    is_open = any(_is_open(line) for line in comparisons)
     recommended = _cheapest(problem, winner, comparisons)
     findings = [Finding(line.label, line.difference, line.unit) for line in comparisons if line.target is None]
     return Verdict(
         winner=winner,
         recommended=recommended,
-        sentence=sentence_of(problem, winner, recommended, findings),
+        sentence=sentence_of(problem, winner, recommended, findings, is_open=is_open),
         comparisons=(*comparisons, *_by_target(problem, finalists, trials, chance)),
         standings=_standings(problem, finalists, chance),
         seed_noise=noise.sd,
@@ -179,8 +184,19 @@ def _draws(problem: Problem, finalists: Groups, chance: Chance) -> Resamples:
 def _cheapest(problem: Problem, winner: Mixture, comparisons: Sequence[Comparison]) -> Mixture:
     """Gives the mixture of fewest datasets among the winner and the anchors that it does not detectably beat."""
     rivals = [line for line in comparisons if anchor_label(problem, line.against)]
-    equal = [line.against for line in rivals if line.difference.low is not None and not line.difference.is_above]
+    equal = [
+        line.against
+        for line in rivals
+        if line.difference.low is not None and not line.difference.is_above and not _is_open(line)
+    ]
     return min([winner, *equal], key=lambda mixture: (len(mixture), mixture != winner))
+
+
+def _is_open(line: Comparison) -> bool:
+    """Tells whether training seems to pay, though the interval of its lead over the base model holds 0."""
+    estimate = line.difference
+    undecided = estimate.low is not None and not estimate.is_above
+    return line.against == BASE and line.target is None and undecided and estimate.mean >= WORTH
 
 
 def _nothing(problem: Problem, trials: Sequence[Trial]) -> str:

@@ -74,19 +74,24 @@ def title(problem: Problem, mixture: Mixture, *, room: int = 240) -> str:
     return _list(mixture, room)
 
 
-def sentence_of(problem: Problem, winner: Mixture, recommended: Mixture, findings: Sequence[Finding]) -> str:
+def sentence_of(
+    problem: Problem, winner: Mixture, recommended: Mixture, findings: Sequence[Finding], *, is_open: bool = False
+) -> str:
     """Gives the sentence to quote: by how much the winner beats each anchor, or that no difference is detectable.
 
-    The base model is passed over where it is beaten and a trained anchor is there to compare with.
+    The base model is passed over where it is beaten and a trained anchor is there to compare with. With `is_open` the
+    winner seems to beat it, but not detectably.
     """
     name = title(problem, winner)
     beats_base = [finding for finding in findings if finding.rival == UNTRAINED and finding.difference.is_above]
     told = [finding for finding in findings if finding not in beats_base] or beats_base
     if not told:
         return f"{_capital(name)} is the only mixture tried; there is nothing to compare it with."
+    more = f" More confirmation seeds are needed to tell it from the {UNTRAINED}." if is_open else ""
     if recommended == winner:
-        return f"{compared(name, told)}."
-    return f"{compared(name, told)}. Take the cheapest: {title(problem, recommended)}."
+        return f"{compared(name, told)}.{more}"
+    cheapest = "cheapest trained" if is_open else "cheapest"
+    return f"{compared(name, told)}. Take the {cheapest}: {title(problem, recommended)}.{more}"
 
 
 def compared(name: str, findings: Sequence[Finding]) -> str:
