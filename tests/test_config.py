@@ -90,6 +90,29 @@ def test_size_policies_have_short_forms(file, value, policy):
     assert load_config(file, [f"size_policy={value}"]).size_policy == policy
 
 
+@pytest.mark.parametrize(
+    ("overrides", "policy"),
+    [
+        (["size_policy.cap_epochs=2"], SizePolicy(cap_epochs=2.0)),
+        (["size_policy.cap_epochs=2", "size_policy.temperature=3"], SizePolicy("temperature", 3.0, 2.0)),
+        (["size_policy=proportional", "size_policy.cap_epochs=2"], SizePolicy("proportional", cap_epochs=2.0)),
+    ],
+)
+def test_a_key_inside_a_short_form_can_be_overridden(file, overrides, policy):
+    assert load_config(file, overrides).size_policy == policy
+
+
+@pytest.mark.parametrize("override", ["dev_rows=50", "scoring.dev_rows=50", "scoring={dev_rows: 50}"])
+@pytest.mark.parametrize("said", ["dev_rows: 96", "scoring: {dev_rows: 96}", "scoring: {batch: 32}"])
+def test_dev_rows_are_overridden_in_either_form(file, override, said):
+    file.write_text(STUDY.replace("dev_rows: 96", said))
+    assert load_config(file, [override]).scoring.dev_rows == 50
+
+
+def test_a_mistake_in_a_short_form_names_the_override(file):
+    assert "override 'dev_rows=many'" in problem_with(file, "dev_rows=many")
+
+
 @pytest.mark.parametrize("value", ["ncbi_disease", "[ncbi_disease]", "{ncbi_disease: 1}"])
 def test_targets_have_short_forms(file, value):
     assert load_config(file, [f"targets={value}"]).targets == {"ncbi_disease": 1}

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from cotune.config.model import Limits, Search, Section, StudyConfig
 from cotune.config.overrides import parse_override, with_override
-from cotune.config.short_forms import write_out
+from cotune.config.short_forms import write_out, write_out_override
 from cotune.strict_yaml import Document, KeyPath, read_yaml
 from cotune.tasks.spec import DatasetSpec
 from cotune.training import Budget, Lora, Scoring, SizePolicy, TaskTrain, Train
@@ -38,8 +38,8 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> StudyConfig:
         ValueError: names file and line (or the override), the key, the rule and what was found.
     """
     document = read_yaml(path)
-    changes = [(text, *parse_override(text)) for text in overrides]
-    data = document.value
+    changes = [(text, *full) for text in overrides for full in write_out_override(*parse_override(text))]
+    data = write_out(document.value) if isinstance(document.value, dict) else document.value
     for _, keys, value in changes:
         data = with_override(data, keys, value)
     if not isinstance(data, dict):

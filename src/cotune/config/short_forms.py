@@ -1,6 +1,6 @@
 """Short forms that a study file may use, written out."""
 
-from cotune.strict_yaml import YamlValue
+from cotune.strict_yaml import KeyPath, YamlValue
 
 
 def write_out(data: dict[str, YamlValue]) -> dict[str, YamlValue]:
@@ -23,6 +23,19 @@ def write_out(data: dict[str, YamlValue]) -> dict[str, YamlValue]:
             raise ValueError("dev_rows is given twice, alone and under scoring; keep one.")
         full["scoring"] = {**scoring, "dev_rows": full.pop("dev_rows")}
     return full
+
+
+def write_out_override(path: KeyPath, value: YamlValue) -> list[tuple[KeyPath, YamlValue]]:
+    """Gives the overrides of the full form that one of a short form stands for, so that the file may use either.
+
+    >>> write_out_override(("dev_rows",), 8)
+    [(('scoring', 'dev_rows'), 8)]
+    """
+    if path == ("dev_rows",):
+        return [(("scoring", "dev_rows"), value)]
+    if path == ("size_policy", "temperature"):  # any other kind would ignore it
+        return [(("size_policy", "kind"), "temperature"), (path, value)]
+    return [(path, write_out({str(path[0]): value})[str(path[0])] if len(path) == 1 else value)]
 
 
 def _targets(value: YamlValue) -> YamlValue:
