@@ -1,6 +1,5 @@
 """The language model: found by folder, hub id or "embedded", loaded frozen, and known by the content of its weights."""
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +9,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from transformers.utils import logging
 
 from cotune.training.cut import decoder_layers
-from cotune.training.embedded import HUB_NAME, model_folder
+from cotune.training.embedded import HUB_NAME
+from cotune.training.fingerprint import model_fingerprint
+from cotune.training.origin import REMEDY, files_folder, find_origin, first_line
 from cotune.training.settings import Lora, Train
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -51,20 +52,19 @@ def load_model(name: str, *, train: Train, lora: Lora) -> LanguageModel:
     Raises:
         ValueError: there is no such model, or it is no decoder.
     """
-    source = str(model_folder()) if name == "embedded" else name
     device = _device(train.device)
     dtype = _dtype(train.dtype, device, lora)
+    origin = find_origin(name)
     try:
         with quiet():
-            module = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, trust_remote_code=False)
-            tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+            module = AutoModelForCausalLM.from_pretrained(origin, dtype=dtype, trust_remote_code=False)
+            tokenizer = AutoTokenizer.from_pretrained(origin, trust_remote_code=False)
+        fingerprint = model_fingerprint(files_folder(origin), tokenizer)
     except (OSError, ValueError) as error:
-        raise ValueError(
-            f"Cannot load the model {name!r}: {_first_line(error)} Give a local folder, a hub id or 'embedded'."
-        ) from error
+        raise ValueError(f"Cannot load the model {name!r}: {first_line(error).rstrip('.')}. {REMEDY}") from error
     module.requires_grad_(False).eval().to(device)
     shown = HUB_NAME if name == "embedded" else name
-    return LanguageModel(shown, module, tokenizer, _fingerprint(module, tokenizer))
+    return LanguageModel(shown, module, tokenizer, fingerprint)
 
 
 def _device(name: str) -> torch.device:
@@ -73,7 +73,9 @@ def _device(name: str) -> torch.device:
     try:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"train.device {name!r} cannot be used: {_first_line(error)} Use 'auto' or 'cpu'.") from error
+        raise ValueError(
+            f"train.device {name!r} cannot be used: {first_line(error).rstrip('.')}. Use 'auto' or 'cpu'."
+        ) from error
 
 
 def _dtype(name: str, device: torch.device, lora: Lora) -> torch.dtype:
@@ -81,24 +83,6 @@ def _dtype(name: str, device: torch.device, lora: Lora) -> torch.dtype:
     if name != "auto":
         return DTYPES[name]
     return torch.bfloat16 if device.type == "cuda" and lora.method == "lora" else torch.float32
-
-
-def _fingerprint(module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> str:
-    """Gives a digest of weights, configuration class, vocabulary and chat template."""
-    digest = hashlib.sha256(type(module).__name__.encode())
-    for name, weight in sorted(module.state_dict().items()):
-        digest.update(f"{name} {tuple(weight.shape)} {weight.dtype}".encode())
-        digest.update(weight.contiguous().cpu().flatten().view(torch.uint8).numpy())
-    config = module.config.to_diff_dict()
-    digest.update(repr(sorted((key, str(config[key])) for key in config if not key.startswith("_"))).encode())
-    digest.update(repr(sorted(tokenizer.get_vocab().items())).encode())
-    digest.update(str(tokenizer.chat_template).encode())
-    return digest.hexdigest()
-
-
-def _first_line(error: Exception) -> str:
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return line if line.endswith(".") else f"{line}."
 
 
 @contextmanager

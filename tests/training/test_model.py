@@ -1,0 +1,103 @@
+"""A model is known by its stored content, and one that is not there is told of at once."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+import tiny
+import torch
+from safetensors.torch import load_file, save_file
+
+from cotune.training import Lora, Train
+from cotune.training.model import load_model
+
+REPORT = """
+import time
+from cotune.training import Lora, Train
+from cotune.training.model import load_model
+for name in ("some-org/cached", "some-org/none", "none"):
+    start = time.monotonic()
+    try:
+        said = load_model(name, train=Train(), lora=Lora()).fingerprint
+    except ValueError as error:
+        said = error
+    print(time.monotonic() - start, said)
+"""
+
+
+def fingerprint(folder, dtype="float32"):
+    return load_model(str(folder), train=Train(dtype=dtype), lora=Lora()).fingerprint
+
+
+@pytest.fixture
+def copy(random_base, tmp_path):
+    return shutil.copytree(random_base, tmp_path / "copy")
+
+
+def edit(path, **changes):
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_neither_folder_nor_dtype_nor_library_changes_the_fingerprint(random_base, copy):
+    edit(
+        copy / "config.json", transformers_version="4.0.0", dtype="float16", _name_or_path="/elsewhere", use_cache=False
+    )
+    assert len({fingerprint(random_base), fingerprint(random_base, "bfloat16"), fingerprint(copy)}) == 1
+
+
+def test_weights_and_what_is_computed_with_them_change_the_fingerprint(random_base, copy):
+    found = {fingerprint(random_base)}
+    edit(copy / "config.json", rms_norm_eps=1e-3)
+    found.add(fingerprint(copy))
+    weights = load_file(copy / "model.safetensors")
+    weights["model.norm.weight"][0] += 1e-6
+    save_file(weights, copy / "model.safetensors", metadata={"format": "pt"})
+    found.add(fingerprint(copy))
+    tiny.make_tokenizer(chat=True).save_pretrained(copy)
+    found.add(fingerprint(copy))
+    assert len(found) == 4
+
+
+def test_shards_and_pickled_weights_count_too(tmp_path):
+    model = tiny.make_model("llama")
+    model.save_pretrained(tmp_path / "shards", max_shard_size="20KB")
+    model.save_pretrained(tmp_path / "pickled")
+    weights = load_file(tmp_path / "pickled" / "model.safetensors")
+    (tmp_path / "pickled" / "model.safetensors").unlink()
+    for kind in ("shards", "pickled"):
+        tiny.make_tokenizer().save_pretrained(tmp_path / kind)
+    torch.save(weights, tmp_path / "pickled" / "pytorch_model.bin")
+    before = {kind: fingerprint(tmp_path / kind) for kind in ("shards", "pickled")}
+    weights["model.norm.weight"][0] += 1
+    torch.save(weights, tmp_path / "pickled" / "pytorch_model.bin")
+    last = sorted((tmp_path / "shards").glob("*.safetensors"))[-1]
+    save_file({name: tensor + 1 for name, tensor in load_file(last).items()}, last, metadata={"format": "pt"})
+    assert all(fingerprint(tmp_path / kind) != before[kind] for kind in before)
+
+
+@pytest.mark.parametrize("settings", [{"HF_HUB_OFFLINE": "1"}, {"HF_ENDPOINT": "http://127.0.0.1:9"}])
+def test_without_the_hub_the_cache_serves_and_what_is_missing_is_told_at_once(random_base, tmp_path, settings):
+    stored = tmp_path / "hub" / "models--some-org--cached"
+    shutil.copytree(random_base, stored / "snapshots" / "abc")
+    (stored / "refs").mkdir()
+    (stored / "refs" / "main").write_text("abc")
+    environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
+    done = subprocess.run(
+        [sys.executable, "-c", REPORT],
+        env={**environment, "HF_HOME": str(tmp_path), **settings},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    seconds, said = zip(*(line.split(" ", 1) for line in done.stdout.splitlines()), strict=True)
+    assert max(map(float, seconds)) < 5
+    assert said[0] == fingerprint(random_base)
+    assert said[1].startswith(
+        "Cannot load the model 'some-org/none': there is no such folder, nor is it in the cache; the hub"
+    )
+    assert said[2].startswith("Cannot load the model 'none': there is no such folder, nor is it in the cache; a hub")
+    assert all("Give a local folder, 'embedded', or a hub id" in line for line in said[1:])
