@@ -44,6 +44,7 @@ PREDICTORS: Mapping[str, Ranking] = MappingProxyType(
         "mean_only": mean_only,
         "size_only": size_only,
         "neural": _predictor(search.neural),
+        "process": _predictor(search.process),
         "default": _predictor(search.default),
     }
 )

@@ -27,6 +27,7 @@ METHODS: Mapping[str, Sampler] = MappingProxyType(
         "greedy_backward": search.greedy_backward,
         "anchored_greedy": search.anchored_greedy,
         "neural": search.neural,
+        "process": search.process,
         "default": search.default,
     }
 )

@@ -54,7 +54,7 @@ def test_the_learning_curve_ranks_unseen_combinations(table, tmp_path):
     done = bench("--tables", table, "--learning-curve", "--budgets", "3,5", "--repeats", 2, "--json", out)
     assert done.returncode == 0, done.stderr
     result = json.loads(out.read_text())
-    assert {row["method"] for row in result["rows"]} == {"default", "mean_only", "neural", "size_only"}
+    assert {row["method"] for row in result["rows"]} == {"default", "mean_only", "neural", "process", "size_only"}
     assert all(-1 <= row["spearman"] <= 1 for row in result["rows"])
     assert result["commit"]
     assert result["hardware"]

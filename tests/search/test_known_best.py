@@ -6,8 +6,8 @@ from cotune import Mixture, Problem, Task, search
 from cotune.testing import Landscape
 from cotune.verdict.winner import choose
 
-BUDGET = 24
-SEEDS = 20
+BUDGET = 16
+SEEDS = 10
 
 
 def known_best(seed: int) -> tuple[Landscape, Mixture]:
@@ -47,10 +47,10 @@ def test_the_loop_returns_the_known_best_subset_in_nine_of_ten_seeds():
 
 def test_the_loop_finds_the_best_for_a_weighted_set_of_targets():
     found = 0
-    for seed in range(5):
+    for seed in range(3):
         pool, _ = known_best(seed)
         problem = Problem([Task(name) for name in pool.names], targets={"t0": 3, "t1": 1})
         parts = problem.encode(problem.mixtures()).astype(np.int64)
         values = pool.scores(parts)[:, :2] @ [0.75, 0.25]
         found += search_for(problem, pool, seed) == list(problem.mixtures())[int(values.argmax())]
-    assert found >= 4
+    assert found == 3

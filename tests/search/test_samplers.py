@@ -16,9 +16,10 @@ SAMPLERS = {
     "greedy_backward": search.greedy_backward,
     "anchored_greedy": search.anchored_greedy,
     "neural": search.neural,
+    "process": search.process,
     "default": search.default,
 }
-CHEAP = [name for name in SAMPLERS if name not in ("neural", "default")]
+CHEAP = [name for name in SAMPLERS if name not in ("neural", "process", "default")]
 
 
 def run(sampler: Sampler, problem: Problem, values: dict[Mixture, float], runs: int) -> list[Mixture]:
@@ -42,7 +43,7 @@ def test_a_simple_sampler_keeps_its_promises(name, scores, size, levels, batch):
     check_sampler(SAMPLERS[name], example_problem(size, levels=levels), scores, batch=batch)
 
 
-@pytest.mark.parametrize("name", ["neural", "default"])
+@pytest.mark.parametrize("name", ["process", "default"])
 @given(scores, st.integers(1, 5), st.integers(1, 2), st.integers(1, 3))
 @settings(max_examples=8, deadline=None)
 def test_a_predicting_sampler_keeps_its_promises(name, scores, size, levels, batch):
@@ -57,7 +58,7 @@ def test_extreme_pools_and_scores(name, size, scores):
     check_sampler(SAMPLERS[name], example_problem(size), scores, batch=2)
 
 
-@pytest.mark.parametrize("name", ["random", "neural", "default"])
+@pytest.mark.parametrize("name", ["random", "process", "default"])
 def test_every_mixture_is_tried_before_the_search_ends(name):
     problem = example_problem(3, levels=2)
     assert set(run(SAMPLERS[name], problem, {}, 100)) == set(problem.mixtures())
@@ -136,7 +137,7 @@ def test_a_large_pool_is_searched_beyond_its_anchors(name):
     pool = landscape("growing", np.random.default_rng(1), size=64)
     problem, evaluate = pool.problem(), pool.evaluate()
     trials: list[Trial] = []
-    for _ in range(6):
+    for _ in range(10):
         proposals = SAMPLERS[name](problem, trials, [], np.random.default_rng(len(trials)), 1)
         trials += evaluate([proposal.request for proposal in proposals])
     values = [problem.value(trial) for trial in trials]

@@ -3,18 +3,20 @@
 from cotune.search.acquisition import UpperConfidence, expected_improvement
 from cotune.search.additive_process import AdditiveProcess
 from cotune.search.anchors import all_datasets, target_only
+from cotune.search.committee import Committee
 from cotune.search.ensemble import Ensemble
 from cotune.search.features import features
 from cotune.search.greedy import anchored_greedy, greedy_backward, greedy_forward
 from cotune.search.leave_one_out import leave_one_out
 from cotune.search.predictive import PredictiveSampler
-from cotune.search.presets import default, neural
+from cotune.search.presets import default, neural, process
 from cotune.search.protocols import Acquisition, Predictor, Sampler
 from cotune.search.random_search import random
 
 __all__ = [
     "Acquisition",
     "AdditiveProcess",
+    "Committee",
     "Ensemble",
     "PredictiveSampler",
     "Predictor",
@@ -29,6 +31,7 @@ __all__ = [
     "greedy_forward",
     "leave_one_out",
     "neural",
+    "process",
     "random",
     "target_only",
 ]

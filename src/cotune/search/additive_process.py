@@ -88,7 +88,7 @@ class AdditiveProcess:
     earlier than one.
 
     Rasmussen and Williams (2006), Gaussian Processes for Machine Learning, section 5.2 (averaging over parameters) and
-    9.9 (Student scale); the parts and the sharing are ours. Features are parts, [mixture, task].
+    9.9 (Student scale); the parts and the sharing are ours. Features are parts [mixture, task], of any scale.
     """
 
     seed: int = 0

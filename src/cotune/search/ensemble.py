@@ -42,13 +42,12 @@ class Ensemble:
         second = [np.zeros_like(w) for w in weights]
         for step in range(1, self.steps + 1):
             slopes = _gradients(weights, inputs, outputs, trial_weights)
-            first = [0.9 * m + 0.1 * g for m, g in zip(first, slopes, strict=True)]
-            second = [0.99 * v + 0.01 * g * g for v, g in zip(second, slopes, strict=True)]
             size = self.rate * np.sqrt(1 - 0.99**step) / (1 - 0.9**step)
-            weights = [
-                w * (1 - self.rate * self.decay) - size * m / (np.sqrt(v) + 1e-8)
-                for w, m, v in zip(weights, first, second, strict=True)
-            ]
+            for w, m, v, slope in zip(weights, first, second, slopes, strict=True):
+                m += 0.1 * (slope - m)
+                v += 0.01 * (slope * slope - v)
+                w *= 1 - self.rate * self.decay
+                w -= size * m / (np.sqrt(v) + 1e-8)
         return replace(self, weights=tuple(weights), scaling=scaling)
 
     def predict(self, x: Array) -> Array:

@@ -1,32 +1,32 @@
-"""The two predictive samplers that a study can name."""
-
-import numpy as np
-from numpy.typing import NDArray
+"""The predictive samplers that a study can name."""
 
 from cotune.problem import Problem
 from cotune.search.additive_process import AdditiveProcess
+from cotune.search.committee import Committee
 from cotune.search.ensemble import Ensemble
 from cotune.search.features import encode_features
 from cotune.search.predictive import PredictiveSampler
 from cotune.search.protocols import Predictor
 
-Array = NDArray[np.float64]
 
-
-def _process(problem: Problem, seed: int) -> Predictor:
-    return AdditiveProcess(seed, leading=len(problem.targets))
-
-
-def _ensemble(problem: Problem, seed: int) -> Predictor:  # noqa: ARG001 - one signature for all predictors
+def _network(problem: Problem, seed: int) -> Predictor:  # noqa: ARG001 - one signature for all predictors
     return Ensemble(seed)
 
 
-def _parts(problem: Problem, parts: Array) -> Array:  # noqa: ARG001 - one signature for all encodings
-    return parts
+def _process(problem: Problem, seed: int) -> Predictor:
+    return Committee(((AdditiveProcess(seed, leading=len(problem.targets)), len(problem.tasks)),))
 
 
-default = PredictiveSampler(_process, _parts)
-"""What a study uses unless told otherwise: additive Gaussian processes and expected improvement, from both anchors."""
+def _both(problem: Problem, seed: int) -> Predictor:
+    process = AdditiveProcess(seed, leading=len(problem.targets))
+    return Committee(((process, len(problem.tasks)), (Ensemble(seed), None)))
 
-neural = PredictiveSampler(_ensemble, encode_features)
+
+neural = PredictiveSampler(_network, encode_features)
 """The source paper's neural predictor, reconstructed: an ensemble of networks and expected improvement."""
+
+process = PredictiveSampler(_process, encode_features)
+"""The same search without a network: additive Gaussian processes that know how set size matters."""
+
+default = PredictiveSampler(_both, encode_features)
+"""What a study uses unless told otherwise: the networks and the processes, each with an equal say."""
