@@ -1,5 +1,6 @@
 """Entries of a pool: what they may say, and what is refused with the nearest name."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,7 @@ def test_an_entry_gives_every_field() -> None:
         ({"name": "a", "path": "x", "kind": "nre"}, "Did you mean 'ner'"),
         ({"name": "a", "path": "x", "kind": ["ner"]}, "kind .* is unknown"),
         ({"name": "a", "path": "x", "splits": {"tran": "f"}}, "Did you mean 'train'"),
+        ({"name": "a", "path": "x", "splits": {"dev": "v", "test": "v"}}, "test and dev are the same split 'v'"),
         ({"name": "a", "path": "x", "labels": "pos"}, "labels is a list of texts"),
         ({"name": "a", "path": "x", "labels": ["a", "a"]}, "names each once"),
         ({"name": "a", "path": "x", "columns": {"text": 3}}, "columns is a mapping from text to text"),
@@ -95,3 +97,13 @@ def test_names_that_differ_by_case_alone_are_refused(tmp_path: Path) -> None:
     path.write_text("datasets:\n  - {name: Set, path: a}\n  - {name: set, path: b}\n")
     with pytest.raises(ValueError, match=r"not by case alone; repeated: .*'Set'"):
         load_tasks(path)
+
+
+@pytest.mark.parametrize("kind", ["pair", "pair_classification"])
+def test_a_folder_names_its_kind_as_an_entry_does(tmp_path: Path, kind: str) -> None:
+    rows = [{"text_a": f"so {letter}", "text_b": "so", "label": letter} for letter in "abcdefghij"]
+    (tmp_path / "pairs").mkdir()
+    (tmp_path / "pairs" / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "pairs" / "dataset.json").write_text(json.dumps({"task": kind}))
+    (task,) = load_tasks(tmp_path)
+    assert task.kind == "pair_classification"

@@ -200,9 +200,16 @@ def test_a_wrong_description_is_named(write_lines: WriteLines) -> None:
     for about, message in (
         ("{", "not JSON"),
         ("[]", "a description is a JSON object"),
-        (json.dumps({"task": "nre"}), "'task' is one of"),
+        (json.dumps({"task": "nre"}), "kind 'nre' is unknown; .* Did you mean 'ner'"),
         (json.dumps({"labels": "a"}), "'labels' is a list of texts"),
     ):
         (path / "dataset.json").write_text(about)
         with pytest.raises(ValueError, match=rf"dataset\.json.*: {message}"):
             load(path)
+
+
+@pytest.mark.parametrize("path", ["a.jsonl", "*.jsonl"])
+def test_splits_of_a_file_or_glob_are_refused(write_lines: WriteLines, path: str) -> None:
+    folder = write_lines("a.jsonl", GOOD).parent
+    with pytest.raises(ValueError, match=r"Dataset 'x': .*all of them train.*\['dev'\]. Let `path` be their folder"):
+        load_task(DatasetSpec("x", path, splits={"dev": "a.jsonl"}), folder)

