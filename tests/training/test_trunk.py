@@ -59,6 +59,16 @@ def test_a_second_process_reads_the_folder(model, calls, tmp_path):
     assert not calls
 
 
+def test_the_folder_of_a_model_lies_in_the_cache_and_tells_model_depth_and_dtype(model, tmp_path):
+    Trunk(model, 2, cache=tmp_path).prepare(nodes(made_examples(count=2)))
+    model.module.to(torch.bfloat16)
+    Trunk(model, 2, cache=tmp_path).prepare(nodes(made_examples(count=2)))
+    assert {path.parent.name for path in tmp_path.glob("*/*.safetensors")} == {
+        f"{'f' * 32}-2-float32",
+        f"{'f' * 32}-2-bfloat16",
+    }
+
+
 def test_another_depth_or_model_does_not_read_it(model, calls, tmp_path):
     wanted = nodes(made_examples(count=2))
     Trunk(model, 2, cache=tmp_path).prepare(wanted)

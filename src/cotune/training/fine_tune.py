@@ -52,7 +52,7 @@ class FineTune:
         cache: Path | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> None:
-        """Makes an evaluation; `cache` is a folder that keeps the frozen layers' states between processes.
+        """Makes an evaluation; `cache` is a folder that keeps up to 4 GiB of frozen layers' states between processes.
 
         Raises:
             ValueError: unknown or missing names, a metric that does not suit its task, a target without dev rows.

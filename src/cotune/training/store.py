@@ -5,12 +5,15 @@ import tempfile
 import warnings
 from collections import OrderedDict
 from collections.abc import Iterable
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+
+from cotune.training.room import DISK_BYTES, make_room
 
 SHARD_BYTES = 32 << 20
 
@@ -19,14 +22,17 @@ class Store:
     """Tensors by key; the least recently used leave memory first, and what was flushed can be read again from disk.
 
     Keys name contents, so that processes may share a folder: the worst that can happen is a tensor written twice.
+    `folder` and those beside it hold at most `disk_bytes` together; what does not fit is not written.
     """
 
-    def __init__(self, *, memory_bytes: int, folder: Path | None = None) -> None:
+    def __init__(self, *, memory_bytes: int, folder: Path | None = None, disk_bytes: int = DISK_BYTES) -> None:
         self._memory: OrderedDict[str, torch.Tensor] = OrderedDict()
         self._room = memory_bytes
         self._unwritten: dict[str, torch.Tensor] = {}
         self._unwritten_bytes = 0
         self._folder = folder
+        self._disk_bytes = disk_bytes
+        self._used: set[Path] = set()
         self._shards = _index(folder) if folder else {}
 
     def __contains__(self, key: str) -> bool:
@@ -59,12 +65,15 @@ class Store:
         return found
 
     def flush(self) -> None:
-        """Writes what has gathered as one file, which appears under its name only when it is complete."""
+        """Writes what has gathered as one file if there is room; it appears under its name only when it is whole."""
         if self._folder is None or not self._unwritten:
             return
-        tensors, self._unwritten, self._unwritten_bytes = self._unwritten, {}, 0
+        tensors, size = self._unwritten, self._unwritten_bytes
+        self._unwritten, self._unwritten_bytes = {}, 0
         path = self._folder / f"{sha256(''.join(sorted(tensors)).encode()).hexdigest()[:32]}.safetensors"
         try:
+            if not make_room(self._folder.parent, size, disk_bytes=self._disk_bytes, keep=self._used):
+                return
             self._folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".writing-", dir=self._folder) as scratch:
                 save_file(tensors, Path(scratch, "shard"))
@@ -74,6 +83,7 @@ class Store:
             self._folder = None
             return
         self._shards.update(dict.fromkeys(tensors, path))
+        self._used.add(path)
 
     def _read(self, path: Path, keys: list[str]) -> dict[str, torch.Tensor]:
         try:
@@ -82,6 +92,9 @@ class Store:
         except (OSError, SafetensorError):  # removed meanwhile, or damaged: it is only a cache
             self._shards = {key: other for key, other in self._shards.items() if other != path}
             return {}
+        self._used.add(path)
+        with suppress(OSError):  # a cache that may only be read
+            os.utime(path)
         for key, tensor in found.items():
             self._remember(key, tensor)
         return found
