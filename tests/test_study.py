@@ -94,11 +94,61 @@ def test_phases_come_in_order_and_the_budget_is_exact(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("trials", range(1, 20))
-def test_any_number_of_trials_is_spent_exactly_and_no_request_twice(tmp_path: Path, trials: int) -> None:
+def test_trials_are_a_cap_no_request_comes_twice_and_finalists_are_confirmed_equally(
+    tmp_path: Path, trials: int
+) -> None:
     evaluate, calls = counted()
     run(tmp_path, evaluate, trials=trials)
-    assert sum(request.mixture != BASE for request in calls) == trials
+    spent = sum(request.mixture != BASE for request in calls)
+    seeds = [len(found) for found in confirmed(tmp_path).values()]
+    assert spent + (max(seeds, default=0) if len(seeds) == 2 else 0) == trials
     assert len(calls) == len(set(calls))
+    assert len(set(seeds)) <= 1
+
+
+def confirmed(folder: Path) -> dict[Mixture, list[int]]:
+    """Gives the confirming seeds of each finalist."""
+    found: dict[Mixture, list[int]] = {}
+    for record in read_journal(folder).records:
+        if record.proposal.reason.startswith("confirm"):
+            found.setdefault(record.request.mixture, []).append(record.request.seed)
+    return found
+
+
+def test_an_anchor_that_wins_leaves_a_share_of_the_confirmation_unspent(tmp_path: Path) -> None:
+    evaluate = each(lambda request: {"a": 1 / (1 + len(request.mixture)) + 1e-4 * request.seed})
+    study = run(tmp_path, evaluate, trials=24)
+    assert confirmed(tmp_path) == {mixture: [101, 102, 103] for mixture in (Mixture.of("a"), Mixture.of("abcde"))}
+    assert sum(record.attempts for record in study.records() if len(record.request.mixture)) == 21
+    assert "3 fine-tunings are left" in str(read_journal(tmp_path).logged("stopped")[-1].payload["message"])
+    assert run(tmp_path, evaluate, trials=24).records() == study.records()
+
+
+def test_seeds_of_a_second_confirmation_are_common_to_all_finalists(tmp_path: Path) -> None:
+    run(tmp_path, trials=12)
+    first = confirmed(tmp_path)
+    run(tmp_path, trials=24)
+    later = {mixture: seeds[len(first.get(mixture, [])) :] for mixture, seeds in confirmed(tmp_path).items()}
+    assert {tuple(seeds) for seeds in later.values()} - {()} == {(102, 103, 104)}
+
+
+@pytest.mark.parametrize("trials", [1, 6, 10, 24])
+@pytest.mark.parametrize("gain", [0.0, -0.5])
+def test_what_is_said_to_come_next_is_what_comes(tmp_path: Path, trials: int, gain: float) -> None:
+    study, said = Study(tmp_path, problem()), []
+
+    def foretell(event: Event) -> None:
+        if isinstance(event, Round):
+            said.append(study.upcoming(Plan(trials), sampler=sampler))
+        if isinstance(event, Proposed):
+            assert said.pop() == [record.proposal for record in event.records]
+
+    said.append(study.upcoming(Plan(trials), sampler=sampler))
+    evaluate = each(lambda request: {"a": score(request) + gain * len(request.mixture)})
+    study.run(evaluate, sampler=sampler, trials=trials, on_event=foretell)
+    last = read_journal(tmp_path).logged("stopped")[-1].payload
+    assert [found.to_json() for found in said if isinstance(found, Stopped)] == [last]
+    assert study.upcoming(Plan(trials), sampler=sampler) == said[-1]
 
 
 def test_few_trials_shrink_repeats_and_confirmation_but_never_the_search() -> None:
@@ -107,7 +157,7 @@ def test_few_trials_shrink_repeats_and_confirmation_but_never_the_search() -> No
         anchors = 2 * len(plan.anchor_seeds)
         assert trials - anchors - plan.reserve(problem()) >= plan.reserve(problem())
         assert trials - anchors - plan.reserve(problem()) >= 1
-    assert [Plan(n).reserve(problem()) for n in (3, 4, 8, 12, 24, 60)] == [0, 1, 2, 4, 9, 9]
+    assert [Plan(n).reserve(problem()) for n in (3, 4, 8, 12, 24, 60)] == [0, 0, 0, 3, 9, 9]
 
 
 def test_anchors_that_coincide_run_once(tmp_path: Path) -> None:
@@ -153,7 +203,7 @@ def test_hours_stop_before_the_next_batch(tmp_path: Path) -> None:
 def test_patience_counts_searched_trials_without_a_better_value(tmp_path: Path) -> None:
     study = run(tmp_path, each(lambda request: {"a": 0.5}), patience=3, confirm=1)
     reasons = [record.proposal.reason.split(":")[0] for record in study.records()]
-    assert reasons == ["base"] + ["anchor"] * 4 + ["random"] * 3 + ["confirm"] * 3
+    assert reasons == ["base"] + ["anchor"] * 4 + ["random"] * 3 + ["confirm"] * 2
     assert study.stopped == "patience"
     assert len(run(tmp_path, each(lambda request: {"a": 0.5}), patience=3, confirm=1).records()) == len(reasons)
 
@@ -217,7 +267,7 @@ def test_a_failed_trial_is_retried_once_and_counted(tmp_path: Path) -> None:
         if record.trial and len(record.request.mixture) in (2, 3):
             assert record.attempts == 2 or not record.trial.is_finished
             assert record.trial.is_finished == (len(record.request.mixture) == 2) or record.attempts == 1
-    assert sum(record.attempts for record in study.records() if len(record.request.mixture)) == 20
+    assert sum(record.attempts for record in study.records() if len(record.request.mixture)) in (19, 20)
 
 
 @pytest.mark.parametrize(

@@ -285,7 +285,7 @@ def test_names_that_are_allowed_stay_inside_the_study(tmp_path: Path) -> None:
         "trials", "lock", "log.jsonl", "settings.json", DATABASE
     }  # fmt: skip
     assert all(path.stem.isdigit() for path in (tmp_path / "study" / "trials").iterdir())
-    assert len(study.records()) == 13
+    assert len(study.records()) == 12  # the winner is an anchor: two of three seeds confirm, one is left
 
 
 # A full disk

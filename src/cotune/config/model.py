@@ -24,7 +24,7 @@ class Search(Section):
 
     `trials` counts every fine-tuning of the study: anchors, repeats, confirmation and failures included. `patience` is
     how many fine-tunings in a row may bring no better value; `min_improvement` the expected improvement, as a score,
-    below which it is not worth another one. `confirm` is how many fresh seeds confirm the winner and the anchors.
+    below which it is not worth another one. `confirm` is how many fresh seeds confirm the winner and each anchor.
     """
 
     trials: int = Field(default=24, ge=1)

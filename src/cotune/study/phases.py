@@ -1,6 +1,6 @@
 """What a study asks for around its search: the base model, the anchors, and the confirmation of the winner."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import count, islice
 
 from cotune.mixture import BASE, Mixture
@@ -37,18 +37,20 @@ def anchors(problem: Problem) -> list[tuple[Mixture, str]]:
     return [(problem.target_only, "target only"), (problem.everything, "all datasets")]
 
 
-def confirmations(problem: Problem, records: Iterable[Record], winner: Mixture, how_many: int) -> list[Proposal]:
-    """Gives `how_many` requests with fresh seeds, seed by seed over the winner and the anchors."""
+def confirmations(
+    problem: Problem, records: Iterable[Record], winner: Mixture, *, seeds: int, left: int
+) -> list[Proposal]:
+    """Gives requests with fresh seeds, seed by seed over the winner and the anchors, so that they can be paired.
+
+    Each has `seeds` of them or, where the `left` fine-tunings do not pay for that, as many as they pay for, all
+    equally many.
+    """
     labels = {mixture: f"confirm: {label}" for mixture, label in [*reversed(anchors(problem)), (winner, "winner")]}
     finalists = list(dict.fromkeys([winner, *(mixture for mixture, _ in anchors(problem))]))
-    asked = {record.request for record in records}
-    wanted: Iterator[Proposal] = (
-        Proposal(Request(mixture, seed), labels[mixture])
-        for seed in count(FIRST_FRESH_SEED)
-        for mixture in finalists
-        if Request(mixture, seed) not in asked
-    )
-    return list(islice(wanted, how_many))
+    used = {record.request.seed for record in records if record.request.mixture in finalists}
+    fresh = (seed for seed in count(FIRST_FRESH_SEED) if seed not in used)
+    chosen = islice(fresh, min(seeds, left // len(finalists)))
+    return [Proposal(Request(mixture, seed), labels[mixture]) for seed in chosen for mixture in finalists]
 
 
 def within(proposals: Iterable[Proposal], left: int) -> list[Proposal]:

@@ -40,14 +40,19 @@ class Plan:
         return (0, 1) if self.repeats and self.trials >= ROOMY else (0,)
 
     def reserve(self, problem: Problem) -> int:
-        """Gives how many fine-tunings are kept back to confirm the winner and the anchors.
+        """Gives how many fine-tunings are kept back to confirm the winner and the anchors, equally many for each.
 
-        It is `confirm` for each of them, but never more than the search gets: half of what the anchors leave.
+        It is `confirm` for each of them, but never more than the search gets: half of what the anchors leave. If the
+        winner is an anchor, its part is not needed.
         """
         anchors = 1 if problem.target_only == problem.everything else 2
-        wanted = self.confirm * (1 + anchors) if self.repeats else 0
-        left = self.trials - anchors * len(self.anchor_seeds)
-        return min(wanted, max(0, left // 2))
+        left = max(0, self.trials - anchors * len(self.anchor_seeds))
+        return (1 + anchors) * min(self.confirming_seeds, left // 2 // (1 + anchors))
+
+    @property
+    def confirming_seeds(self) -> int:
+        """Fresh seeds that each finalist is confirmed with, as far as the fine-tunings go."""
+        return self.confirm if self.repeats else 0
 
     def rules(self) -> JsonObject:
         """Gives what decides when the search ends, for the log."""

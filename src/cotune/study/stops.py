@@ -33,6 +33,15 @@ def out_of_trials(problem: Problem, records: Sequence[Record], plan: Plan) -> St
     return used_up(plan)
 
 
+def left_over(ended: Stopped, left: int) -> Stopped:
+    """Gives the end of a study whose search ended so, with what `left` fine-tunings were not needed for."""
+    if ended.rule != "trials" or left < 1:
+        return ended
+    return Stopped(
+        "trials", f"the search has used its part; of what was kept for the confirmation {left} fine-tunings are left"
+    )
+
+
 def used_up(plan: Plan) -> Stopped:
     """Gives the stop for a study that has nothing left to pay with."""
     return Stopped("trials", f"the study's {plan.trials} fine-tunings are used")

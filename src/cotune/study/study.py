@@ -15,9 +15,12 @@ from cotune.journal import Journal, JournalView, read_journal
 from cotune.problem import Problem
 from cotune.study.circle import Circle
 from cotune.study.events import Event, Rule, Stopped
+from cotune.study.phases import in_pool
 from cotune.study.plan import Plan
 from cotune.study.reuse import OBJECTIVE
-from cotune.trial import Comparable, Evaluate, Record
+from cotune.study.steps import Course, Past, next_step, open_requests, search_end
+from cotune.study.stops import all_failed
+from cotune.trial import Comparable, Evaluate, Proposal, Record
 from cotune.trial_json import JsonObject
 
 if TYPE_CHECKING:  # at run time it would import SciPy, which a study with its own sampler does without
@@ -89,12 +92,12 @@ class Study:
         Args:
             evaluate: Trains and scores batches of requests.
             sampler: Proposes what to try next; by default `cotune.search.default`.
-            trials: Fine-tunings in all, over all runs: anchors, repeats, confirmation and failures included.
+            trials: Fine-tunings at most, over all runs: anchors, repeats, confirmation and failures included.
             hours: No new batch is started after so many hours of this run.
             patience: The search ends after so many of its fine-tunings without a better value.
             min_improvement: The search ends when the best expected improvement of a round is smaller.
-            confirm: Fresh seeds for the winner and each anchor; fewer where that would take more fine-tunings than
-                the search gets.
+            confirm: Fresh seeds for the winner and each anchor, equally many for each; fewer where that would take
+                more fine-tunings than the search gets.
             batch: How many requests are proposed and handed to `evaluate` together.
             repeats: Whether the anchors are repeated and the winner confirmed; a table without noise needs neither.
             base: Whether the untrained base model is scored; it costs no fine-tuning.
@@ -112,7 +115,8 @@ class Study:
         with self._open(evaluate) as journal:
             journal.log("run", {"plan": cast(JsonObject, asdict(plan)), **_versions()})
             chosen = sampler or _default_sampler()
-            circle = Circle(self.problem, journal, evaluate, chosen, plan, self.seed, deadline, self._stop.is_set, tell)
+            course = Course(self.problem, chosen, plan, self.seed)
+            circle = Circle(course, journal, evaluate, deadline, self._stop.is_set, tell)
             try:
                 stopped = circle.run()
             except KeyboardInterrupt:
@@ -120,6 +124,21 @@ class Study:
                 raise
             journal.log("stopped", stopped.to_json())
         tell(stopped)
+
+    def upcoming(self, plan: Plan, *, sampler: "Sampler | None" = None) -> list[Proposal] | Stopped:
+        """Gives the requests that a run with `plan` would begin with, or why it would train nothing; writes nothing.
+
+        Raises:
+            ValueError: the sampler broke its contract.
+        """
+        view = self.view()
+        records = list(view.records) if view else []
+        course = Course(self.problem, sampler or _default_sampler(), plan, self.seed)
+        waiting = all_failed(in_pool(self.problem, records), patient=True) or open_requests(course, records)
+        if waiting:
+            return waiting if isinstance(waiting, Stopped) else [record.proposal for record in waiting]
+        ended = search_end(course, [entry.payload for entry in view.logged("search ended")] if view else [])
+        return next_step(course, records, ended, Past(lambda: records, _nobody))
 
     def _open(self, evaluate: Evaluate) -> Journal:
         own: Mapping[str, object] = evaluate.settings() if isinstance(evaluate, Comparable) else {}
@@ -167,7 +186,7 @@ def _default_sampler() -> "Sampler":
     return default
 
 
-def _nobody(event: Event) -> None:
+def _nobody(event: object) -> None:
     del event
 
 
