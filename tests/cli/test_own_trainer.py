@@ -54,6 +54,22 @@ def test_a_dry_run_names_what_would_come_first_and_writes_nothing(place, cotune)
     assert [step["mixture"] for step in following] not in ([{"a": 1}], [])
 
 
+def test_a_dry_run_tells_confirmations_and_the_end(place, cotune):
+    few = ("--trials", 12, "--patience", 1)
+    assert run_here(cotune, *few).code == 0
+    before = read_journal(place / "runs" / "study").records
+    done = run_here(cotune, *few, "--dry-run")
+    assert "A run would train nothing" in done.out
+    told = json.loads(run_here(cotune, *few, "--dry-run", "--json").out)
+    assert (told["next"], told["stopped"]["rule"]) == ([], "patience")
+    assert read_journal(place / "runs" / "study").records == before
+    told = json.loads(run_here(cotune, "--trials", 14, "--patience", 1, "--dry-run", "--json").out)
+    assert {step["reason"].split(":")[0] for step in told["next"]} == {"confirm"}
+    assert run_here(cotune, "--trials", 14, "--patience", 1).code == 0
+    after = read_journal(place / "runs" / "study").records[len(before) :]
+    assert [record.request.mixture.to_json() for record in after] == [step["mixture"] for step in told["next"]]
+
+
 def test_report_status_and_export_agree_on_the_trials(place, cotune):
     run_here(cotune)
     report = cotune("report", "study.yaml")

@@ -3,8 +3,9 @@
 import signal
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
@@ -16,9 +17,12 @@ from cotune.cli.opening import Opened, save_config
 from cotune.cli.progress import Display
 from cotune.config import OwnEvaluation, build_sampler, evaluation
 from cotune.problem import Problem
-from cotune.study import Event, Stopped, Study, interruptible, reuse
+from cotune.study import Event, Plan, Stopped, Study, interruptible, reuse
 from cotune.trial import Evaluate
 from cotune.worker import Worker
+
+if TYPE_CHECKING:
+    from cotune.search import Sampler
 
 HEAVY = ("torch", "transformers", "peft")
 """What a training child needs, imported once."""
@@ -43,6 +47,24 @@ class Search:
         return Study(self.opened.folder, self.problem, seed=seed, allow=self.allow, settings=self.settings)
 
     @property
+    def plan(self) -> Plan:
+        """What the study may spend and when it stops."""
+        search = self.opened.config.search
+        return Plan(
+            trials=search.trials,
+            hours=search.max_hours,
+            patience=search.patience,
+            min_improvement=search.min_improvement,
+            confirm=search.confirm,
+            batch=search.batch,
+        )
+
+    @property
+    def sampler(self) -> "Sampler":
+        """What proposes."""
+        return build_sampler(self.opened.config, self.opened.base)
+
+    @property
     def settings(self) -> dict[str, object]:
         """What makes trials comparable beside what the evaluation tells itself."""
         return {"leaks": self.opened.config.leaks}
@@ -58,8 +80,8 @@ class Search:
         Raises:
             ValueError: the study cannot begin or go on; see `Study.run`.
         """
-        study, config = self.study, self.opened.config
-        display = Display(self.problem, total=config.search.trials, quiet=self.quiet)
+        study = self.study
+        display = Display(self.problem, total=self.plan.trials, quiet=self.quiet)
         earlier = study.view(examples=False)
         display.resumed(earlier.records if earlier else ())
         watcher = _Watcher(self.opened, display)
@@ -68,17 +90,7 @@ class Search:
             asked = stack.enter_context(interruptible(study.request_stop, *stops, _promise))
             stack.enter_context(display)
             with suppress(KeyboardInterrupt):  # the second Ctrl-C, or one while the model loads: the journal is closed
-                study.run(
-                    evaluate,
-                    sampler=build_sampler(config, self.opened.base),
-                    trials=config.search.trials,
-                    hours=config.search.max_hours,
-                    patience=config.search.patience,
-                    min_improvement=config.search.min_improvement,
-                    confirm=config.search.confirm,
-                    batch=config.search.batch,
-                    on_event=watcher.event,
-                )
+                study.run(evaluate, sampler=self.sampler, on_event=watcher.event, **asdict(self.plan))
         return self._conclude(study, watcher, asked.signal)
 
     def _evaluate(self, display: Display, stack: ExitStack) -> tuple[Evaluate, list[Callable[[], None]]]:
