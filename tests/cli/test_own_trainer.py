@@ -4,6 +4,8 @@ import csv
 import io
 import json
 
+from programs import write_pool
+
 from cotune.journal import read_journal
 
 
@@ -86,6 +88,38 @@ def test_a_study_s_folder_stands_for_the_study(place, cotune):
     (place / "study.yaml").unlink()
     assert cotune("report", "runs/study").code == 0
     assert json.loads(cotune("status", "runs/study", "--json").out)["finished"] == 8
+
+
+def test_reports_are_on_what_was_run_whatever_the_file_says(place, cotune):
+    assert run_here(cotune, "--target", "b", "--trials", 9, "levels=2").code == 0
+    done = cotune("report", "study.yaml", "--json")
+    assert json.loads(done.out)["targets"] == {"b": 1.0}
+    (line,) = done.err.splitlines()
+    assert line.startswith("As last run, which differs from study.yaml in: targets, levels, search")
+    told = cotune("status", "study.yaml")
+    facts = json.loads(cotune("status", "study.yaml", "--json").out)
+    assert facts["trials"] == 9
+    assert facts["finished"] <= 9
+    assert "Best single measurement so far" in told.out
+    assert cotune("report", "runs/study", "--json").err == ""
+    assert run_here(cotune, "--target", "b", "--trials", 9, "levels=2", "name=other").code == 0
+    assert run_here(cotune, "name=same").code == 0
+    (place / "same.yaml").write_text((place / "study.yaml").read_text())
+    assert cotune("report", "same.yaml").err == ""
+
+
+def test_datasets_that_moved_are_read_where_the_file_says(place, cotune):
+    write_pool(place / "data", ("a", "b"))
+    study = "evaluate: own_trainer:evaluate\ntargets: [a]\ndatasets: [{name: a, path: %s/a}, {name: b, path: %s/b}]\n"
+    (place / "study.yaml").write_text(study % ("data", "data"))
+    trainer = (place / "own_trainer.py").read_text()
+    (place / "own_trainer.py").write_text(trainer.replace("for name in GAINS}", 'for name in "ab"}'))
+    assert run_here(cotune, "--trials", 3).code == 0
+    (place / "data").rename(place / "moved")
+    (place / "study.yaml").write_text(study % ("moved", "moved"))
+    done = cotune("report", "study.yaml")
+    assert done.code == 0
+    assert "could not be read" not in done.err
 
 
 def test_samplers_and_seeds_are_chosen_on_the_command_line(place, cotune):

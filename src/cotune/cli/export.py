@@ -32,10 +32,10 @@ def export(
     cotune export study.yaml > trials.jsonl
     cotune export study.yaml --format csv --out trials.csv
     """
-    from cotune.cli.opening import open_study
+    from cotune.cli.opening import open_run
     from cotune.journal import export_csv, export_jsonl, read_journal
 
-    view = read_journal(open_study(study, runs=runs).folder)
+    view = read_journal(open_run(study, runs=runs).folder)
     write = export_csv if form is Format.csv else export_jsonl
     if out is None:
         return write(view, sys.stdout)

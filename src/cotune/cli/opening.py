@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cotune import __version__
+from cotune.cli.errors import say
 from cotune.config import StudyConfig, build_problem, load_config, load_targets
 from cotune.config.dump import dump_config
-from cotune.config.pool import load_entries, names_only, pool_entries, without_leaks
+from cotune.config.pool import Entry, load_entries, names_only, pool_entries, without_leaks
 from cotune.journal.files import write_whole
 from cotune.problem import Problem
 from cotune.task import Task
@@ -58,6 +59,35 @@ def open_study(
     file = study / SAVED if is_folder else study
     config = load_config(file, [*overrides, *chosen_targets(targets, targets_file)])
     return Opened(config, file.parent, study if is_folder else (runs or Path("runs")) / config.name)
+
+
+def open_run(study: Path, overrides: Sequence[str] = (), *, runs: Path | None = None) -> Opened:
+    """Opens a study as it was run last, whatever its file says by now, and says on standard error where they differ.
+
+    The journal's trials were made under the settings of the run, with its overrides. Datasets that differ by no more
+    than their place are taken from where the file says that they are. A study that was not run is opened by its file.
+
+    Raises:
+        FileNotFoundError: there is no such study.
+        ValueError: the file or an override breaks a rule.
+    """
+    opened = open_study(study, overrides, runs=runs)
+    kept = opened.folder / SAVED
+    if study.is_dir() or not kept.is_file():
+        return opened
+    as_run = load_config(kept, overrides)
+    same_data = _placeless(as_run) == _placeless(opened.config)
+    if same_data:
+        as_run = as_run.model_copy(update={"datasets": opened.config.datasets})
+    said = dict(opened.config)
+    changed = [key for key, value in as_run if value != said[key]]
+    if changed:
+        say(f"As last run, which differs from {study} in: {', '.join(changed)} ({kept}).")
+    return Opened(as_run, opened.base if same_data else kept.parent, opened.folder)
+
+
+def _placeless(config: StudyConfig) -> list[Entry]:
+    return [entry if isinstance(entry, Task) else replace(entry, path=entry.name) for entry in config.datasets]
 
 
 def save_config(opened: Opened) -> None:

@@ -32,9 +32,9 @@ def report(
     cotune report study.yaml
     Next: cotune train study.yaml --out best/
     """
-    from cotune.cli.opening import open_study
+    from cotune.cli.opening import open_run
 
-    write_report(open_study(study, runs=runs), html=html, data=data, as_json=as_json)
+    write_report(open_run(study, runs=runs), html=html, data=data, as_json=as_json)
 
 
 def write_report(

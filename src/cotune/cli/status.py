@@ -10,14 +10,14 @@ def status(study: StudyFile, *, runs: RunsFolder = None, as_json: AsJson = False
     \b
     cotune status study.yaml
     """
-    from cotune.cli.opening import open_study
+    from cotune.cli.opening import open_run
     from cotune.config import build_problem
     from cotune.config.pool import names_only
     from cotune.journal import read_journal
     from cotune.reporting.lines import curve
     from cotune.reporting.logged import stop_rule
 
-    opened = open_study(study, runs=runs)
+    opened = open_run(study, runs=runs)
     problem = build_problem(opened.config, names_only(opened.config.datasets))
     view = read_journal(opened.folder, examples=False)
     steps = list(curve(problem, view.records))
@@ -37,11 +37,11 @@ def status(study: StudyFile, *, runs: RunsFolder = None, as_json: AsJson = False
     if as_json:
         return print_json(facts)
     print_text(
-        f"{facts['finished']} of {facts['trials']} fine-tunings finished, {facts['failed']} failed, "
-        f"{facts['pending']} pending, in {opened.folder}."
+        f"{facts['finished']} fine-tunings finished, {facts['failed']} failed, {facts['pending']} pending, "
+        f"of at most {facts['trials']} by the last run's settings, in {opened.folder}."
     )
     if steps:
-        print_text(f"Best so far: {steps[-1].best:.3f} by {steps[-1].mixture}.")
+        print_text(f"Best single measurement so far: {steps[-1].best:.3f} by {steps[-1].mixture} (luck included).")
     if facts["stopped"]:
         print_text(f"The last run was stopped by: {facts['stopped']}.")
     print_text(f"Next: cotune report {study}, or cotune run {study} to go on.")

@@ -41,9 +41,9 @@ def train(
     Next: peft.PeftModel.from_pretrained(base, "best/")
     """
     from cotune.cli.finals import Final, train_final, train_mixture
-    from cotune.cli.opening import open_study
+    from cotune.cli.opening import open_run
 
-    opened = open_study(study, overrides or (), runs=runs)
+    opened = open_run(study, overrides or (), runs=runs)
     final = Final.prepare(opened, out=out, seed=seed, data=data, quiet=as_json)
     if mix is not None or single:
         return train_mixture(final, mix, single=single)
