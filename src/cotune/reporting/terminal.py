@@ -11,10 +11,15 @@ from cotune.reporting.html import duration
 from cotune.reporting.report import Report
 from cotune.reporting.svg import short
 from cotune.verdict.effects import Effect
-from cotune.verdict.wording import interval, points
+from cotune.verdict.wording import points
 
 TONES = {"helps": "green", "hurts": "red", "unclear": "bright_black"}
 MOST_TRIALS = 10
+ROOMY = 100
+"""From so many columns on there is room for bars."""
+
+NAME, REASON = 100, 24
+"""Longest mixture, some three lines of 80 columns, and longest reason."""
 
 
 def render_terminal(report: Report, console: Console) -> None:
@@ -27,7 +32,7 @@ def render_terminal(report: Report, console: Console) -> None:
     if report.verdict.standings:
         console.print(_finalists(report))
     if report.effects:
-        console.print(_effects(report.effects, report.unit))
+        console.print(_effects(report.effects, report.unit, bars=console.width >= ROOMY))
     if any(trial.value is not None for trial in report.trials):
         console.print(_trials(report))
     cost = report.cost
@@ -44,55 +49,75 @@ def plain(words: str) -> Text:
 
 
 def _table(title: str, columns: Sequence[str], numbers: Sequence[str]) -> Table:
+    """Gives an empty table; words wrap at spaces, numbers never, so that names get all the room that numbers leave."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
         right = column in numbers
-        table.add_column(column, justify="right" if right else "left", no_wrap=right, style="", overflow="fold")
+        table.add_column(column, justify="right" if right else "left", no_wrap=right, overflow="fold")
     return table
 
 
+def _reach(value: float, low: float | None, high: float | None, *, sign: bool = False) -> Text:
+    """Gives a value with its interval in one cell, which takes less room than two."""
+    between = "" if low is None or high is None else f" [{points(low)}, {points(high)}]"
+    return Text(f"{points(value, sign=sign)}{between}")
+
+
 def _test(report: Report) -> Table:
-    columns = ["mixture", "dataset", "test", "interval"]
-    table = _table("\nOn test (read once)", columns, columns[2:])
+    columns = ["mixture", "dataset", "test"]
+    table = _table("\nOn test (read once), with 95 % intervals", columns, columns[2:])
     for line in report.test:
-        reach = "" if line.low is None or line.high is None else f"[{points(line.low)}, {points(line.high)}]"
-        table.add_row(plain(line.mixture), plain(line.dataset), points(line.score), Text(reach))
+        table.add_row(_name(line.mixture), plain(line.dataset), _reach(line.score, line.low, line.high))
     return table
 
 
 def _finalists(report: Report) -> Table:
     gaps = {line.against: line.difference for line in report.verdict.comparisons if line.target is None}
-    columns = ["", "mixture", report.unit, "interval", "seeds", "winner's lead", ""]
-    table = _table(f"\nFinalists on dev, {report.unit}", columns, columns[2:])
+    columns = ["finalist", "score", "seeds", "winner's lead"]
+    table = _table(
+        f"\nFinalists on dev, {report.unit}, with {100 * report.verdict.level:g} % intervals", columns, columns[1:]
+    )
     for standing in report.verdict.standings:
         gap = gaps.get(standing.mixture)
-        lead = ("", "") if gap is None else (points(gap.mean, sign=True), interval(gap))
-        score = (points(standing.value.mean), Text(interval(standing.value)), str(standing.value.seeds))
-        table.add_row(standing.label, plain(standing.title), *score, lead[0], Text(lead[1]))
+        lead = Text() if gap is None else _reach(gap.mean, gap.low, gap.high, sign=True)
+        value = standing.value
+        label = standing.label.partition(",")[0]  # of "winner, all datasets" the title says the rest
+        what = standing.title if standing.title.startswith(label) else f"{label}: {standing.title}"
+        table.add_row(_name(what), _reach(value.mean, value.low, value.high), str(value.seeds), lead)
     return table
 
 
-def _effects(effects: Sequence[Effect], unit: str) -> Table:
-    columns = ["dataset", "effect", "interval", "measured", "", " "]
-    table = _table(f"\nWhen a dataset is added, {unit}", columns, columns[1:4])
+def _effects(effects: Sequence[Effect], unit: str, *, bars: bool) -> Table:
+    columns = ["dataset", "effect", "measured", "", *([" "] if bars else [])]
+    table = _table(f"\nWhen a dataset is added, {unit}", columns, columns[1:3])
     most = max((abs(effect.mean) for effect in effects), default=0.0) or 1.0
     for effect in effects:
-        reach = f"[{points(effect.low)}, {points(effect.high)}]"
         seen = "" if effect.measured is None else f"{points(effect.measured, sign=True)} ({effect.pairs})"
-        bar = Text("█" * round(12 * abs(effect.mean) / most), TONES[effect.label])
-        found = Text(effect.label, TONES[effect.label])
-        table.add_row(plain(effect.name), points(effect.mean, sign=True), Text(reach), seen, found, bar)
+        bar = [Text("█" * round(12 * abs(effect.mean) / most), TONES[effect.label])] if bars else []
+        reach = _reach(effect.mean, effect.low, effect.high, sign=True)
+        table.add_row(plain(effect.name), reach, seen, Text(effect.label, TONES[effect.label]), *bar)
     return table
 
 
 def _trials(report: Report) -> Table:
     scored = [trial for trial in report.trials if trial.value is not None]
     best = sorted(scored, key=lambda trial: (-(trial.value or 0.0), trial.number))[:MOST_TRIALS]
-    columns = ["#", "mixture", report.unit, "seed", "why"]
-    table = _table(
-        f"\nBest {len(best)} of {len(report.trials)} trials as observed", columns, [columns[0], *columns[2:4]]
-    )
+    columns = ["#", "score", "seed", "mixture", "why"]
+    title = f"\nBest {len(best)} of {len(report.trials)} trials as observed, {report.unit}"
+    table = _table(title, columns, columns[:3])
     for trial in best:
-        row = (plain(trial.mixture), points(trial.value or 0.0), str(trial.seed), plain(trial.reason))
+        row = (points(trial.value or 0.0), str(trial.seed), _name(trial.mixture), plain(shorten(trial.reason, REASON)))
         table.add_row(str(trial.number), *row)
     return table
+
+
+def _name(mixture: str) -> Text:
+    return plain(shorten(mixture, NAME))
+
+
+def shorten(words: str, most: int) -> str:
+    """Gives words in at most `most` characters; of long ones the beginning and the end, where names tend to differ."""
+    if len(words) <= most:
+        return words
+    tail = most // 3
+    return f"{words[: most - 1 - tail]}…{words[len(words) - tail :]}"
