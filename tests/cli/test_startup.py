@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from cotune.cli.app import COMMANDS
+from cotune.cli.errors import describe
 
 HEAVY = ("torch", "transformers", "peft", "datasets", "scipy", "sklearn", "pydantic", "jinja2")
 
@@ -39,7 +40,19 @@ def test_no_command_shows_the_help(cotune):
 
 def test_version_and_environment_are_told(cotune):
     assert re.fullmatch(r"cotune \d+\.\d+\.\d+\n", cotune("--version").out)
-    assert "torch" in cotune("env").out
+    told = cotune("env").out
+    assert {"torch", "rouge-score", "pyarrow"} <= set(told.split())
+    assert "scikit-learn" not in told
+
+
+def test_a_missing_package_is_told_with_the_command_that_works():
+    error = ModuleNotFoundError("No module named 'torch'", name="torch")
+    assert 'pip install -e ".[train]"' in describe(error)
+
+
+@pytest.mark.parametrize("command", ["run", "report", "status", "train", "export"])
+def test_help_says_that_a_folder_stands_for_a_study(cotune, command):
+    assert "or its folder" in " ".join(cotune(command, "--help").out.split())
 
 
 def test_the_demo_shows_a_study_to_start_from(place, cotune):

@@ -74,16 +74,16 @@ def show(found: "Inspection") -> None:
 
 
 def _show_datasets(found: "Inspection") -> None:
-    header = ["dataset", "kind", "metric", "train", "dev", "test", "words in", "out", "labels", "empty", "licence"]
-    rows = []
+    kinds, texts = [], []  # two tables, since one of all columns is wider than a terminal
     for one in found.datasets:
         facts = one.statistics
         counts = [f"{facts.rows.get(split, 0):,}" for split in ("train", "dev", "test")]
         lengths = [f"{facts.input_words:.0f}", f"{facts.answer_words:.0f}", str(len(facts.label_counts))]
-        rows.append(
-            [one.name, one.kind, one.metric, *counts, *lengths, f"{facts.empty_share:.0%}", shorten(one.licence, 30)]
-        )
-    print_table(header, rows)
+        kinds.append([one.name, one.kind, one.metric, *counts])
+        texts.append([one.name, *lengths, f"{facts.empty_share:.0%}", shorten(one.licence, 30)])
+    print_table(["dataset", "kind", "metric", "train", "dev", "test"], kinds)
+    print_text()
+    print_table(["dataset", "words in", "out", "labels", "empty", "licence"], texts)
     print_text("\nFirst train row of each, as the model sees it (answer after =>)")
     for one in found.datasets:
         print_text(f"  {one.name}: {shorten(one_line(one.prompt), 300)} => {shorten(one_line(one.answer), 120)}")

@@ -7,8 +7,19 @@ from importlib.metadata import PackageNotFoundError, version
 from cotune.cli.console import print_json, print_text
 from cotune.cli.options import AsJson
 
-PACKAGES = ["cotune", "numpy", "scipy", "scikit-learn", "pydantic", "typer", "rich", "PyYAML", "jinja2"]
-TRAINING = ["torch", "transformers", "peft", "accelerate", "datasets", "tokenizers", "safetensors", "gguf"]
+PACKAGES = ["cotune", "numpy", "scipy", "pydantic", "typer", "rich", "PyYAML", "jinja2"]
+TRAINING = [
+    "torch",
+    "transformers",
+    "peft",
+    "accelerate",
+    "datasets",
+    "tokenizers",
+    "safetensors",
+    "gguf",
+    "rouge-score",
+    "pyarrow",
+]
 VARIABLES = ["COTUNE_CACHE", "CUDA_VISIBLE_DEVICES", "HF_HOME", "HF_HUB_OFFLINE", "OMP_NUM_THREADS"]
 
 

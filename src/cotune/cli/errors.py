@@ -32,7 +32,7 @@ def describe(error: Exception) -> str:
         about = f" {str(error.filename)!r}" if error.filename is not None else ""
         return f"{error.strerror}{':' if about else '.'}{about}"
     if isinstance(error, ModuleNotFoundError) and error.name in ("torch", "transformers", "peft", "datasets"):
-        return f"The package {error.name!r} is not installed; training needs `pip install 'cotune[train]'`."
+        return f'The package {error.name!r} is not installed; training needs `pip install -e ".[train]"`, from a clone.'
     return str(error) or type(error).__name__
 
 

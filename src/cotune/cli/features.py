@@ -20,7 +20,8 @@ def features(
 ) -> None:
     r"""Prints what the predictor sees of a mixture, as named columns.
 
-    Reads train rows only.
+    The networks of `default` and `neural` learn from all columns, the processes from the parts alone. The columns come
+    from train rows, without those that leak into a dev or test split.
 
     \b
     cotune features study.yaml --mix reviews,news --mix reviews

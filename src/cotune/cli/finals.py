@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 from cotune.cache import cache_root
 from cotune.cli.artefact import budget_words, check_out, write_artefact
-from cotune.cli.console import print_json, print_table, print_text
+from cotune.cli.console import print_json, print_table, print_text, shorten
 from cotune.cli.errors import OK
 from cotune.cli.mixtures import parse_mixture
 from cotune.cli.opening import Opened
@@ -160,7 +160,12 @@ def _conclude(final: Final, entry: JsonObject, split: Split) -> int:
         return OK
     results, leads = cast("dict[str, Lines]", entry["results"]), cast("dict[str, Lines]", entry["leads"])
     rows = [
-        [dataset, label, _points(line), _points(leads[label][dataset], sign=True) if label in leads else ""]
+        [
+            dataset,
+            shorten(label, 36),
+            _points(line),
+            _points(leads[label][dataset], sign=True) if label in leads else "",
+        ]
         for label, lines in results.items()
         for dataset, line in lines.items()
     ]

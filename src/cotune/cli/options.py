@@ -5,7 +5,10 @@ from typing import Annotated
 
 import typer
 
-StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="The study's YAML file.", show_default=False)]
+StudyFile = Annotated[
+    Path,
+    typer.Argument(metavar="STUDY", help="The study's YAML file, or its folder once it was run.", show_default=False),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(metavar="[KEY=VALUE]...", help="Settings that replace the file's, as budget.tokens=50000."),

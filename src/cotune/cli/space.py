@@ -13,7 +13,7 @@ from cotune.problem import Problem
 
 
 def space(
-    study: Annotated[Path | None, typer.Argument(metavar="[STUDY]", help="The study's YAML file.")] = None,
+    study: Annotated[Path | None, typer.Argument(metavar="[STUDY]", help="The study's YAML file or folder.")] = None,
     *,
     pool: PoolPath = None,
     target: Targets = None,

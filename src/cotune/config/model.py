@@ -38,7 +38,7 @@ class Search(Section):
 
 
 class Limits(Section):
-    """What one batch of trials may take before its process is ended."""
+    """What training may take: `hours` a trial, or it is killed and fails; `memory_gib` of address space a process."""
 
     hours: float | None = Field(default=None, gt=0)
     memory_gib: float | None = Field(default=None, gt=0)
