@@ -3,6 +3,7 @@
 from cotune.config.build import FineTuning, OwnEvaluation, build_problem, build_sampler, evaluation
 from cotune.config.load import load_config, load_targets
 from cotune.config.model import StudyConfig
+from cotune.config.pool import without_leaks
 
 __all__ = [
     "FineTuning",
@@ -13,4 +14,5 @@ __all__ = [
     "evaluation",
     "load_config",
     "load_targets",
+    "without_leaks",
 ]
