@@ -65,7 +65,7 @@ def test_a_run_keeps_its_promises_and_the_second_trains_nothing(study, cotune):
     done = cotune("run", "study.yaml", *SMALL)
     assert done.code == 0, done.err
     records = read_journal(study / "runs" / "study").records
-    assert sum(len(record.request.mixture) > 0 for record in records) == 5
+    assert sum(len(record.request.mixture) > 0 for record in records) == 4  # every mixture; one more confirms nothing
     assert all(record.trial.is_finished for record in records)
     assert all(abs(record.trial.tokens - 2000) <= LONGEST for record in records if len(record.request.mixture))
     again = cotune("run", "study.yaml", *SMALL)
