@@ -220,7 +220,7 @@ def test_a_child_lives_through_the_terminals_ctrl_c_but_not_through_its_parents_
     time.sleep(0.3)
     assert children == family(parent.pid) - {parent.pid}
     parent.send_signal(signal.SIGINT)
-    assert "KeyboardInterrupt" in parent.communicate(timeout=10)[1]
+    assert "KeyboardInterrupt" in parent.communicate(timeout=30)[1]
     assert dies_out(parent.pid, seconds=5)
 
 

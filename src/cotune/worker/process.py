@@ -48,7 +48,7 @@ class Child:
     def kill(self) -> None:
         """Ends the child at once."""
         self.process.kill()
-        self.process.join()
+        self.process.join(timeout=10)
         self.connection.close()
 
     def leave(self) -> None:
