@@ -173,3 +173,9 @@ def test_failed_partial_and_foreign_trials_do_not_count() -> None:
         bare(ABC, float("nan")),
     ]
     assert scored(PROBLEM, runs) == runs[:1]
+
+
+def test_the_interval_of_a_score_holds_no_impossible_score() -> None:
+    runs = [trial(A, seed, [True] * hits + [False] * (20 - hits)) for seed, hits in ((1, 20), (2, 6))]
+    value = value_of(PROBLEM, runs, resample(PROBLEM, runs, QUICK), QUICK)
+    assert (value.low, value.high) == (0.0, 1.0)

@@ -101,11 +101,14 @@ def difference(
 
 
 def value_of(problem: Problem, trials: Sequence[Trial], draws: Resamples, chance: Chance) -> Estimate:
-    """Gives the mean objective of one mixture's trials with its interval."""
+    """Gives the mean objective of one mixture's trials with its interval, within [0, 1] where tallies made it."""
     values = np.array([problem.value(trial) for trial in trials])  # [trial]
     again = np.array([draws.scores[trial.request] for trial in trials]) if draws.examples else None
     is_base = not len(trials[0].request.mixture)
-    return _interval(values, again, draws.examples, replace(chance, noise=SeedNoise()) if is_base else chance)
+    found = _interval(values, again, draws.examples, replace(chance, noise=SeedNoise()) if is_base else chance)
+    if found.low is None or found.high is None or again is None:
+        return found
+    return replace(found, low=max(found.low, 0.0), high=min(found.high, 1.0))
 
 
 def _interval(values: Array, again: Array | None, examples: int, chance: Chance) -> Estimate:
