@@ -42,13 +42,13 @@ def main() -> None:
     figures = ("spearman",) if options.learning_curve else FIGURES
     summary = summarise(rows, figures)
     text = markdown(summary, *figures[:2])
-    print(text)
     if options.json:
         result = {"command": _command(), **facts, "seed": options.seed, "rows": rows}
         result["summary"] = [asdict(line) for line in summary]
         options.json.write_text(json.dumps(result, indent=1) + "\n")
     if options.markdown:
         options.markdown.write_text(_heading(options.learning_curve, facts) + text)
+    print(text)
 
 
 def _cases(options: argparse.Namespace, methods: Sequence[str]) -> Iterator[Case]:
