@@ -10,6 +10,7 @@ from pathlib import Path
 SAMPLERS: Mapping[str, str] = {
     "default": "cotune.search:default",
     "neural": "cotune.search:neural",
+    "process": "cotune.search:process",
     "random": "cotune.search:random",
     "target_only": "cotune.search:target_only",
     "all": "cotune.search:all_datasets",
