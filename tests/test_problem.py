@@ -10,7 +10,7 @@ from cotune import Mixture, Problem, Request, Task, TaskResult, Trial, each
 POOL = tuple(Task(name) for name in "abcd")
 
 
-@given(st.integers(1, 6), st.integers(1, 3), st.booleans())
+@given(st.integers(1, 4), st.integers(1, 9), st.booleans())
 def test_count_equals_enumeration(size, levels, is_required):
     tasks = [Task(f"t{index}") for index in range(size)]
     problem = Problem(tasks, ["t0"], required=None if is_required else [], levels=levels)
@@ -24,6 +24,11 @@ def test_twelve_datasets_make_2048_combinations():
     problem = Problem(tasks, ["t3"])
     assert problem.count() == 2048
     assert all("t3" in mixture for mixture in problem.mixtures())
+
+
+def test_a_space_too_large_to_list_is_counted():
+    tasks = [Task(f"t{index}") for index in range(200)]
+    assert Problem(tasks, ["t0"], levels=2).count() == 2 * 3**199 - 2**199  # all parts even: halved, they are there too
 
 
 def test_encode_has_a_row_a_mixture_and_a_column_a_task():
@@ -54,7 +59,8 @@ def test_impossible_mixtures():
         ([], {}, "at least one target"),
         ({"a": 0}, {}, "positive"),
         ({"a": float("nan")}, {}, "positive"),
-        (["a"], {"levels": 0}, ">= 1"),
+        (["a"], {"levels": 0}, "from 1 to 9; got 0"),
+        (["a"], {"levels": 10}, "from 1 to 9; got 10"),
         (["a"], {"required": ["q"]}, "Unknown datasets"),
     ],
 )

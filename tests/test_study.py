@@ -242,8 +242,9 @@ def test_equal_scores_and_tiny_pools_end_honestly(tmp_path: Path, names: str) ->
     assert study.verdict().winner == Mixture.of("a")
 
 
-def test_two_hundred_datasets_are_searched(tmp_path: Path) -> None:
-    study = Study(tmp_path, Problem([Task(f"t{index}") for index in range(200)], targets=["t0"]))
+@pytest.mark.parametrize("levels", [1, 3])
+def test_two_hundred_datasets_are_searched(tmp_path: Path, levels: int) -> None:
+    study = Study(tmp_path, Problem([Task(f"t{index}") for index in range(200)], targets=["t0"], levels=levels))
     study.run(each(lambda request: {"t0": 1 / (1 + len(request.mixture))}), trials=8)
     assert study.stopped == "trials"
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import product
+from math import gcd
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,10 @@ from numpy.typing import NDArray
 from cotune.mixture import Mixture
 from cotune.task import Task
 from cotune.trial import Trial
+
+MOST_LEVELS = 9
+_MOEBIUS = (0, 1, -1, -1, 0, -1, 1, -1, 0, 0)
+"""The Moebius function of 0 to `MOST_LEVELS` (0 stands for itself)."""
 
 
 @dataclass(frozen=True, init=False)
@@ -40,7 +45,7 @@ class Problem:
         """Makes a problem; `required` defaults to the targets.
 
         Raises:
-            ValueError: duplicate or unknown task names, no target, weights that are not positive, levels < 1.
+            ValueError: duplicate or unknown task names, no target, weights that are not positive, levels not in 1..9.
         """
         pool = tuple(tasks)
         names = [task.name for task in pool]
@@ -54,8 +59,8 @@ class Problem:
         check_names([*raw, *must], names)
         if any(not weight > 0 or weight == float("inf") for weight in raw.values()):
             raise ValueError(f"Target weights are positive numbers; got {raw}.")
-        if levels < 1:
-            raise ValueError(f"Levels of parts are >= 1; got {levels}.")
+        if not 1 <= levels <= MOST_LEVELS:
+            raise ValueError(f"Levels of parts are whole numbers from 1 to {MOST_LEVELS}; got {levels}.")
         total = sum(raw.values())
         object.__setattr__(self, "tasks", pool)
         object.__setattr__(self, "weights", {name: weight / total for name, weight in raw.items()})
@@ -88,21 +93,23 @@ class Problem:
         return Mixture.of(self.names)
 
     def count(self) -> int:
-        """Gives how many different mixtures are possible."""
-        if self.levels == 1:
-            combinations: int = 2 ** len(self.free)
-            return combinations if self.required else combinations - 1
-        return sum(1 for _ in self.mixtures())
+        """Gives how many different mixtures are possible.
+
+        In lowest terms no divisor is common to all parts: inclusion and exclusion over the divisors that could be.
+        """
+        return sum(_MOEBIUS[divisor] * self._multiples(divisor) for divisor in range(1, self.levels + 1))
 
     def mixtures(self) -> Iterator[Mixture]:
         """Yields every possible mixture once; exponential in the number of tasks."""
-        seen: set[Mixture] = set()
         ranges = [range(1 if name in self.required else 0, self.levels + 1) for name in self.names]
         for counts in product(*ranges):
-            mixture = Mixture.of(dict(zip(self.names, counts, strict=True)))
-            if len(mixture) and mixture not in seen:
-                seen.add(mixture)
-                yield mixture
+            if gcd(*counts) == 1:
+                yield Mixture.of(dict(zip(self.names, counts, strict=True)))
+
+    def _multiples(self, divisor: int) -> int:
+        """Gives how many assignments of parts, not all of them 0, are multiples of `divisor`."""
+        most = self.levels // divisor
+        return int((most + 1) ** len(self.free) * most ** len(self.required)) - (not self.required)
 
     def is_possible(self, mixture: Mixture) -> bool:
         """Tells whether a search may propose `mixture`."""

@@ -9,7 +9,7 @@ import typer
 from cotune.cli.console import Json, print_json, print_table, print_text
 from cotune.cli.options import AsJson, PoolPath, Targets, TargetsFile
 from cotune.mixture import Mixture
-from cotune.problem import Problem
+from cotune.problem import MOST_LEVELS, Problem
 
 
 def space(
@@ -18,7 +18,7 @@ def space(
     pool: PoolPath = None,
     target: Targets = None,
     targets: TargetsFile = None,
-    levels: Annotated[int | None, typer.Option(min=1, max=9, help="Largest number of parts of a dataset.")] = None,
+    levels: Annotated[int | None, typer.Option(min=1, max=MOST_LEVELS, help="Most parts of a dataset.")] = None,
     count: Annotated[bool, typer.Option("--count", help="Print the number only.")] = False,
     show: Annotated[int, typer.Option("--list", metavar="N", min=0, help="List the first N mixtures.")] = 0,
     as_json: AsJson = False,

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
 
+from cotune.problem import MOST_LEVELS
 from cotune.task import Task, check_name
 from cotune.tasks.spec import DatasetSpec, dataset_spec
 from cotune.training import Budget, Lora, Scoring, SizePolicy, Train
@@ -87,7 +88,7 @@ class StudyConfig(Section):
     evaluate: str | None = None
     targets: Mapping[str, float]
     required: tuple[str, ...] | None = None
-    levels: int = Field(default=1, ge=1, le=9)
+    levels: int = Field(default=1, ge=1, le=MOST_LEVELS)
     budget: Budget = Budget(tokens=50_000)
     size_policy: SizePolicy = SizePolicy()
     lora: Lora = Lora()

@@ -5,6 +5,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 from scipy.stats import norm
 
 from cotune.search.features import effective_size
@@ -41,7 +42,7 @@ class Kernels:
         log_ratio = np.log(effective_size(x))[:, None] - np.log(effective_size(z))[None]  # [mixture, mixture]
         share = np.sqrt(_shares(x)) @ np.sqrt(_shares(z)).T  # [mixture, mixture]
         presence = (_relative(x) - 0.5) @ (_relative(z) - 0.5).T * 4 / x.shape[1]  # [mixture, mixture]
-        distance = np.abs(_relative(x)[:, None] - _relative(z)[None]).mean(axis=2)  # [mixture, mixture]
+        distance = cdist(_relative(x), _relative(z), "cityblock") / x.shape[1]  # [mixture, mixture]
         total = _column(self.size) * np.exp(-0.5 * (log_ratio / _column(self.size_reach)) ** 2)
         total += _column(self.presence) * presence + _column(self.share) * share
         total += _column(self.rest) * np.exp(-distance / _column(self.rest_reach))
