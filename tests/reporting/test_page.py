@@ -1,5 +1,6 @@
 import re
 from base64 import b64encode
+from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
 from xml.etree import ElementTree
@@ -7,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from cotune.reporting import Report, render_html
+from cotune.reporting.drawings import drawings
 
 VOID = {"meta", "br", "img", "input", "hr", "link"}
 SVG = {"svg", "line", "rect", "circle", "text", "title", "polyline", "path"}
@@ -53,6 +55,12 @@ def test_every_edge_case_is_a_whole_page_that_runs_nothing_foreign(edge: Report)
     assert page.tags.count("style") == 1
     assert not [name for _, name, _ in page.attributes if name.startswith("on") or name == "style"]
     assert not {"iframe", "object", "embed", "form", "img", "link", "base", "a", "b onload=x"} & set(page.tags)
+
+
+def test_each_prediction_of_the_search_is_a_ring_in_its_plot(tested: Report) -> None:
+    steps = [replace(step, predicted=step.best) for step in tested.curve[:3]]
+    drawing = drawings(replace(tested, curve=(*steps, *tested.curve[3:])))["by_fine_tunings"]
+    assert drawing.count('class="seen"') == 3
 
 
 def test_nothing_is_asked_of_the_network(tested: Report) -> None:

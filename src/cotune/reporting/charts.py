@@ -58,15 +58,19 @@ def intervals(bars: Sequence[Bar], *, unit: str, label: str, zero: bool = True) 
 
 
 def best_so_far(steps: Sequence[Step], cost_unit: str, cost: Callable[[Step], float], *, unit: str) -> str:
-    """Draws every fine-tuning's objective and the best so far against its cost; there is at least one step."""
+    """Draws every fine-tuning's objective, what was predicted of it, and the best so far against its cost.
+
+    There is at least one step.
+    """
     width, height, left, top, bottom = 318, 240, 44, 28, 196
     drawing = canvas(width, height, f"Best {unit} so far against {cost_unit}")
-    values = [100 * value for step in steps for value in (step.best, step.value) if value is not None]
+    values = [100 * value for step in steps for value in (step.best, step.value, step.predicted) if value is not None]
     x = Scale(0, (max(cost(step) for step in steps) or 1) * 1.03, left, width - 14)
     y = Scale(*span(values), bottom, top)
     axis_x(drawing, x, top, bottom, unit=cost_unit, most=5)
     axis_y(drawing, y, left, width - 14, unit=unit)
     for step in steps:
+        _prediction(drawing, step, x(cost(step)), y)
         if step.value is not None:
             place = {"cx": x(cost(step)), "cy": y(100 * step.value), "r": 3}
             mark(drawing, "circle", "faint", place, f"fine-tuning {step.fine_tunings}: {100 * step.value:.1f}")
@@ -80,6 +84,17 @@ def best_so_far(steps: Sequence[Step], cost_unit: str, cost: Callable[[Step], fl
     tip = f"best after {short(cost(last))} {cost_unit}: {100 * last.best:.1f} ({last.mixture})"
     mark(drawing, "circle", "dot good", {"cx": x(cost(last)), "cy": y(100 * last.best), "r": 4}, tip)
     return markup(drawing)
+
+
+def _prediction(drawing: ElementTree.Element, step: Step, across: float, y: Scale) -> None:
+    """Draws a ring where a proposal was predicted, joined to what it came to: the predictor's error."""
+    if step.predicted is None:
+        return
+    if step.value is not None:
+        ends = {"x1": across, "x2": across, "y1": y(100 * step.predicted), "y2": y(100 * step.value)}
+        mark(drawing, "line", "whisker", ends)
+    tip = f"fine-tuning {step.fine_tunings}: predicted {100 * step.predicted:.1f}"
+    mark(drawing, "circle", "seen", {"cx": across, "cy": y(100 * step.predicted), "r": 2.5}, tip)
 
 
 def predicted_against_measured(trials: Sequence[TrialLine], *, unit: str) -> str:
