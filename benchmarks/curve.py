@@ -55,13 +55,13 @@ def curve(case: Case, rules: Rules) -> list[Row]:
 
     The runs are both anchors and then combinations at random, the same for every predictor.
     """
-    problem = case.table.problem(case.target)
-    truth = case.table.values(case.target)
+    problem = case.table.problem(*case.targets)
+    truth = case.table.values(*case.targets)
     rng = np.random.default_rng([rules.seed, case.repeat])
     first = [mixture for mixture, _ in anchors(problem)]
     shuffled = [list(truth)[index] for index in rng.permutation(len(truth))]
     order = first + [mixture for mixture in shuffled if mixture not in first]
-    evaluate = case.table.evaluate(case.target, noise=rules.noise, seed=rules.seed + case.repeat)
+    evaluate = case.table.evaluate(*case.targets, noise=rules.noise, seed=rules.seed + case.repeat)
     trials = list(evaluate([Request(mixture) for mixture in order[: max(rules.budgets)]]))
     rows: list[Row] = []
     for budget in rules.budgets:

@@ -35,18 +35,18 @@ METHODS: Mapping[str, Sampler] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Case:
-    """One search to run: a method on a target of a table, once."""
+    """One search to run: a method on targets of a table, once; several targets count equally."""
 
     pool: str
     name: str
     table: Table
-    target: str
+    targets: tuple[str, ...]
     method: str
     repeat: int
 
     def row(self) -> Row:
         """Gives the columns that name the case."""
-        table, target = self.name, self.target
+        table, target = self.name, "+".join(self.targets)
         return {"pool": self.pool, "table": table, "target": target, "method": self.method, "repeat": self.repeat}
 
 
@@ -65,8 +65,8 @@ def run(case: Case, rules: Rules) -> list[Row]:
 
     Every fine-tuning counts, anchors included; a run reveals all tasks' scores; the choice is among those run.
     """
-    problem = case.table.problem(case.target)
-    evaluate = case.table.evaluate(case.target, noise=rules.noise, seed=rules.seed + case.repeat)
+    problem = case.table.problem(*case.targets)
+    evaluate = case.table.evaluate(*case.targets, noise=rules.noise, seed=rules.seed + case.repeat)
     sampler, trials, spent = METHODS[case.method], list[Trial](), list[float]()
     while len(trials) < max(rules.budgets):
         rng = np.random.default_rng([rules.seed, case.repeat, len(trials)])
@@ -81,9 +81,9 @@ def run(case: Case, rules: Rules) -> list[Row]:
 
 
 def _row(case: Case, rules: Rules, trials: Sequence[Trial], spent: Sequence[float], budget: int) -> Row:
-    truth = case.table.values(case.target)
+    truth = case.table.values(*case.targets)
     values = np.array(list(truth.values()))  # [mixture]
-    chosen = truth[choose(case.table.problem(case.target), trials)]
+    chosen = truth[choose(case.table.problem(*case.targets), trials)]
     rank = 1 + int((values > chosen).sum())
     spread = values.max() - values.mean()
     return case.row() | {

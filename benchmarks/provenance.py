@@ -1,5 +1,6 @@
 """Where a result comes from: commit, versions, hardware."""
 
+import importlib.util
 import os
 import platform
 import subprocess
@@ -7,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+PACKAGES = ("cotune", "numpy", "scipy", "torch", "transformers", "peft", "tokenizers", "datasets")
 
 
 def provenance() -> dict[str, object]:
@@ -14,16 +16,20 @@ def provenance() -> dict[str, object]:
     return {
         "commit": commit(),
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in ("cotune", "numpy", "scipy")},
+        "versions": {name: version(name) for name in PACKAGES if _is_installed(name)},
         "hardware": f"{processor()}, {os.cpu_count()} cores",
         "threads": os.environ.get("OMP_NUM_THREADS", "all"),
     }
 
 
+def _is_installed(name: str) -> bool:
+    return importlib.util.find_spec(name) is not None
+
+
 def commit() -> str:
     """Gives the commit of this clone, marked where files that the result depends on differ from it."""
     head = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    code = ["src/cotune/search", "src/cotune/testing", "benchmarks"]
+    code = ["src", "benchmarks", "examples"]
     changed = subprocess.run(
         ["git", "status", "--porcelain", "--untracked-files=no", *code], cwd=ROOT, capture_output=True, text=True
     )

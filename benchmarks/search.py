@@ -55,9 +55,9 @@ def _cases(options: argparse.Namespace, methods: Sequence[str]) -> Iterator[Case
     tables = [] if options.landscapes else options.tables
     for path in tables:
         table = load_table(path, score=options.score)
-        for target in table.names:
+        for targets in _in_turn(table.names, options.targets_together):
             for method in methods:
-                yield from (Case(path.stem, path.stem, table, target, method, n) for n in range(options.repeats))
+                yield from (Case(path.stem, path.stem, table, targets, method, n) for n in range(options.repeats))
     for number in range(options.landscapes):
         for index, regime in enumerate(REGIMES):
             rng = np.random.default_rng([options.seed, index, number])
@@ -65,7 +65,13 @@ def _cases(options: argparse.Namespace, methods: Sequence[str]) -> Iterator[Case
             table = tabulate(landscape(regime, rng, size=8 + number % 5, jitter=jitter))
             for method in methods:
                 name = f"{regime}-{number}"
-                yield from (Case(regime, name, table, "t00", method, n) for n in range(options.repeats))
+                yield from (Case(regime, name, table, ("t00",), method, n) for n in range(options.repeats))
+
+
+def _in_turn(names: Sequence[str], count: int) -> Iterator[tuple[str, ...]]:
+    """Yields each name with the `count - 1` that follow it, the first ones after the last."""
+    twice = [*names, *names]
+    yield from (tuple(twice[start : start + count]) for start in range(len(names)))
 
 
 def _heading(learning_curve: bool, facts: Mapping[str, object]) -> str:
@@ -93,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--methods", type=_names, default=(), help="methods, as default,random; all of them by default")
     add("--repeats", type=int, default=5, help="searches of each problem with other seeds")
     add("--score", choices=get_args(Score), default="nll", help="which score of the tables counts")
+    add("--targets-together", type=int, default=1, help="targets of a problem, their scores averaged")
     add("--noise", type=float, default=0.0, help="noise of a run, in distances from the median to the best score")
     add("--batch", type=int, default=1, help="requests proposed at a time")
     add("--learning-curve", action="store_true", help="measure how well unseen combinations are ranked")

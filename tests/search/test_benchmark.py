@@ -39,6 +39,16 @@ def test_one_row_for_each_table_target_method_budget_and_repeat(table, tmp_path)
     assert all(row["runs"] == row["budget"] for row in rows if row["method"] == "random")
 
 
+def test_targets_together_are_averaged_over_combinations_that_hold_them(table, tmp_path):
+    out = tmp_path / "out.json"
+    options = ("--budgets", 4, "--methods", "random", "--repeats", 1, "--targets-together", 2)
+    done = bench("--tables", table, *options, "--json", out)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(out.read_text())["rows"]
+    assert [row["target"] for row in rows] == ["a+b", "b+c", "c+d", "d+a"]
+    assert all(row["runs"] == 4 and row["nregret"] == 0 for row in rows)  # four combinations hold both
+
+
 def test_noise_batches_and_landscapes_run_and_repeat(tmp_path):
     def rows(name):
         options = ("--landscapes", 1, "--budgets", 6, "--methods", "default", "--repeats", 1, "--noise", 0.5)

@@ -1,5 +1,6 @@
 """Exhaustively trained pools as lookup tables: what a search finds costs no training."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -29,27 +30,28 @@ class Table:
     parts: NDArray[np.int64]  # [run, task]
     scores: NDArray[np.float64]  # [run, task]
 
-    def problem(self, target: str) -> Problem:
-        """Gives the problem to find the combination that is best for `target`."""
-        return Problem([Task(name) for name in self.names], targets=[target])
+    def problem(self, *targets: str) -> Problem:
+        """Gives the problem to find the combination with the best mean score over `targets`."""
+        return Problem([Task(name) for name in self.names], targets=targets)
 
-    def values(self, target: str) -> dict[Mixture, float]:
-        """Gives the score of every combination that holds `target`."""
-        column = self.names.index(target)
-        rows = np.flatnonzero(self.parts[:, column])
-        return {self._mixture(int(row)): float(self.scores[row, column]) for row in rows}
+    def values(self, *targets: str) -> dict[Mixture, float]:
+        """Gives the mean score over `targets` of every combination that holds them all."""
+        rows = self._holding(targets)
+        columns = [self.names.index(name) for name in targets]
+        means = self.scores[rows][:, columns].mean(axis=1)  # [run]
+        return {self._mixture(int(row)): float(value) for row, value in zip(rows, means, strict=True)}
 
-    def evaluate(self, target: str, *, noise: float = 0.0, seed: int = 0) -> Evaluate:
+    def evaluate(self, *targets: str, noise: float = 0.0, seed: int = 0) -> Evaluate:
         """Gives an `Evaluate` that looks combinations up, with normal noise of its own for every (mixture, seed).
 
         `noise` is in units of the distance from the median to the best score of each task, over the combinations that
-        hold `target`.
+        hold all `targets`.
 
         Raises:
             ValueError: (when called) a mixture is not in the table, or a repeat is asked for although nothing is noisy.
         """
         rows = {self._mixture(row): row for row in range(len(self.parts))}
-        possible = self.scores[self.parts[:, self.names.index(target)] > 0]  # [run, task]
+        possible = self.scores[self._holding(targets)]  # [run, task]
         spread = noise * (possible.max(axis=0) - np.median(possible, axis=0))  # [task]
 
         def look_up(request: Request) -> Trial:
@@ -63,6 +65,10 @@ class Table:
             return Trial(request, {name: TaskResult(float(s)) for name, s in zip(self.names, scores, strict=True)})
 
         return each(look_up)
+
+    def _holding(self, targets: Sequence[str]) -> NDArray[np.int64]:
+        columns = [self.names.index(name) for name in targets]
+        return np.flatnonzero(self.parts[:, columns].all(axis=1))
 
     def _mixture(self, row: int) -> Mixture:
         return Mixture.of([name for name, inside in zip(self.names, self.parts[row], strict=True) if inside])
