@@ -7,6 +7,7 @@ from handmade import WriteLines
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cotune.config import without_leaks
 from cotune.task import Row, Task
 from cotune.tasks import DatasetSpec, load_task
 from cotune.tasks.held_out import check_apart, shared_with_test
@@ -47,6 +48,26 @@ def test_a_few_shared_rows_are_named(write_lines: WriteLines) -> None:
     task = load(write_lines, [*DEV, *TEST[:2]], TEST)
     dev = [row.id for row in task.rows["dev"]]
     assert shared_with_test(task.rows) == tuple(dev[-2:])
+
+
+def test_shared_rows_leave_dev_as_the_policy_says(write_lines: WriteLines, caplog: pytest.LogCaptureFixture) -> None:
+    task = load(write_lines, [*DEV, *TEST[:2]], TEST)
+    (kept,), (dropped,) = (without_leaks([task], policy) for policy in ("keep", "drop"))
+    assert kept == task
+    assert dropped.rows["dev"] == task.rows["dev"][:-2]
+    assert dropped.rows["test"] == task.rows["test"]
+    assert dropped.fingerprint == task.fingerprint
+    assert "Left out 2 dev rows that stand in test rows" in caplog.text
+    assert not shared_with_test(dropped.rows)
+    assert without_leaks([dropped], "refuse") == (dropped,)
+    with pytest.raises(ValueError, match=f"2 dev rows of 'x' stand in its test rows, as '{task.rows['dev'][-2].id}'"):
+        without_leaks([task], "refuse")
+
+
+def test_a_task_from_python_whose_dev_is_test_is_refused() -> None:
+    rows = rows_of(["z a", "z b"])
+    with pytest.raises(ValueError, match="Dataset 't': 2 of 2 test rows stand in dev too"):
+        without_leaks([Task("t", "classification", {"train": rows_of(["x"]), "dev": rows, "test": rows})], "drop")
 
 
 texts = st.lists(st.text("abA1 .", min_size=1, max_size=2), max_size=8)

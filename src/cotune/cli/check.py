@@ -59,9 +59,7 @@ def show(found: "Inspection") -> None:
     if found.datasets:
         _show_datasets(found)
     if found.leaks:
-        print_text(
-            "\nLeaks (see `leaks:` in the study; rows of five words or more are dropped unless it says otherwise)"
-        )
+        print_text("\nLeaks (dropped, but for train texts under five words, unless `leaks:` says otherwise)")
     for line in found.leaks:
         print_text(f"  {line}")
     if found.shares is not None:

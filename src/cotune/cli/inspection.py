@@ -11,6 +11,7 @@ from cotune.config.pool import load_entries, names_only, without_leaks
 from cotune.problem import Problem
 from cotune.task import Task
 from cotune.tasks import render
+from cotune.tasks.held_out import shared_with_test
 from cotune.tasks.leaks import Leak, find_leaks
 from cotune.tasks.statistics import Statistics, statistics
 from cotune.trial import Exposure, Request
@@ -87,7 +88,7 @@ def inspect(opened: Opened, *, data: Path | None, cache: Path, measure: bool) ->
         targets=problem.targets,
         mixtures=problem.count(),
         datasets=tuple(_facts(task) for task in loaded),
-        leaks=tuple(_leak_lines(leaks)),
+        leaks=(*_leak_lines(leaks), *_held_out_lines(loaded)),
     )
     try:
         problem = build_problem(config, without_leaks(loaded, config.leaks, leaks))
@@ -127,6 +128,13 @@ def _leak_lines(leaks: Iterable[Leak]) -> Iterator[str]:
     for (train, split, other, is_short), ids in pairs.items():
         note = " (under five words each: kept)" if is_short else ""
         yield f"{len(ids)} train rows of {train} stand in {split} of {other}{note}"
+
+
+def _held_out_lines(tasks: Iterable[Task]) -> Iterator[str]:
+    for task in tasks:
+        shared = shared_with_test(task.rows)
+        if shared:
+            yield f"{len(shared)} dev rows of {task.name} stand in its own test, as {shared[0]}"
 
 
 def _data_warnings(problem: Problem, dev_rows: int | None) -> Iterator[str]:

@@ -1,8 +1,10 @@
 """Held-out rows: dev rows whose texts are those of a test row, so that the search would see what the report reads."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from cotune.task import Row, Split
+from cotune.task import Row, Split, Task
+from cotune.tasks.fingerprint import fingerprinted
 from cotune.tasks.grouping import row_texts
 from cotune.tasks.leaks import text_key
 from cotune.tasks.spec import APART
@@ -18,6 +20,23 @@ def shared_with_test(rows: Mapping[Split, Sequence[Row]]) -> tuple[str, ...]:
     """
     test = {_key(row) for row in rows.get("test", ())}
     return tuple(row.id for row in rows.get("dev", ()) if _key(row) in test)
+
+
+def drop_shared(task: Task) -> Task:
+    """Gives the task without the dev rows that stand in test; its fingerprint is made anew if there are any.
+
+    Raises:
+        ValueError: more than half of the rows of dev or test stand in the other.
+    """
+    shared = set(shared_with_test(task.rows))
+    if not shared:
+        return task
+    try:
+        check_apart(task.rows)
+    except ValueError as error:
+        raise ValueError(f"Dataset {task.name!r}: {error}") from None
+    kept = tuple(row for row in task.rows["dev"] if row.id not in shared)
+    return fingerprinted(replace(task, rows={**task.rows, "dev": kept}))
 
 
 def check_apart(rows: Mapping[Split, Sequence[Row]]) -> None:
