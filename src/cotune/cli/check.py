@@ -58,6 +58,7 @@ def show(found: "Inspection") -> None:
         print_text(f"{found.name}: {found.mixtures:,} mixtures hold {', '.join(found.targets)}.\n")
     if found.datasets:
         _show_datasets(found)
+        _show_lost(found)
     if found.leaks:
         print_text("\nLeaks (dropped, but for train texts under five words, unless `leaks:` says otherwise)")
     for line in found.leaks:
@@ -85,6 +86,15 @@ def _show_datasets(found: "Inspection") -> None:
     print_text("\nFirst train row of each, as the model sees it (answer after =>)")
     for one in found.datasets:
         print_text(f"  {one.name}: {shorten(one_line(one.prompt), 300)} => {shorten(one_line(one.answer), 120)}")
+
+
+def _show_lost(found: "Inspection") -> None:
+    lost = [one for one in found.datasets if one.lost]
+    if lost:
+        print_text("\nGold answers that do not read back from their text, so that no output scores in full")
+    for one in lost:
+        rows = sum(one.statistics.rows.values())
+        print_text(f"  {one.name}: {one.lost:,} of {rows:,} rows, as {one_line(', '.join(one.first_lost))}")
 
 
 def _show_shares(found: "Inspection") -> None:

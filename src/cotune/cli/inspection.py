@@ -10,7 +10,7 @@ from cotune.config import FineTuning, OwnEvaluation, build_problem, build_sample
 from cotune.config.pool import load_entries, names_only, without_leaks
 from cotune.problem import Problem
 from cotune.task import Task
-from cotune.tasks import render
+from cotune.tasks import lost_rows, render
 from cotune.tasks.held_out import shared_with_test
 from cotune.tasks.leaks import Leak, find_leaks
 from cotune.tasks.statistics import Statistics, statistics
@@ -19,13 +19,19 @@ from cotune.trial import Exposure, Request
 FEW_ROWS = 50
 """With fewer dev rows a target's score is too noisy to search on."""
 
+LOST_SHOWN = 3
+"""How many of the rows whose gold answer cannot be read back are named."""
+
 REPEATED = 0.05
 """Share of repeated train rows from which it is worth a warning."""
 
 
 @dataclass(frozen=True)
 class DatasetFacts:
-    """What is known of one dataset, and its first train row as the model sees it."""
+    """What is known of one dataset, and its first train row as the model sees it.
+
+    `lost` counts the rows whose gold answer cannot be read back from its text; `first_lost` are the ids of some.
+    """
 
     name: str
     kind: str
@@ -34,6 +40,8 @@ class DatasetFacts:
     statistics: Statistics
     prompt: str
     answer: str
+    lost: int
+    first_lost: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -117,7 +125,10 @@ def _facts(task: Task) -> DatasetFacts:
     rows = task.rows.get("train", ())
     shown = render(task, rows[0]) if rows else None
     prompt, answer = (shown.prompt, shown.completion.strip()) if shown else ("", "")
-    return DatasetFacts(task.name, task.kind, task.metric, task.licence, statistics(task), prompt, answer)
+    lost = lost_rows(task)
+    return DatasetFacts(
+        task.name, task.kind, task.metric, task.licence, statistics(task), prompt, answer, len(lost), lost[:LOST_SHOWN]
+    )
 
 
 def _leak_lines(leaks: Iterable[Leak]) -> Iterator[str]:
