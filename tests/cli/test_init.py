@@ -9,6 +9,7 @@ from programs import write_pool
 
 from cotune.config import load_config
 from cotune.config.pool import Entry, load_entries, pool_entries
+from cotune.strict_yaml import parse_yaml
 from cotune.tasks import DatasetSpec
 
 POOL = """\
@@ -60,6 +61,14 @@ def test_entries_survive(pool, cotune, out):
     assert made.targets == {"08": 1.0, "letters": 1.0}
     before, after = load_entries(listed, pool.parent), load_entries(made.datasets, Path(out).parent)
     assert [task.fingerprint for task in after] == [task.fingerprint for task in before]
+
+
+def test_json_says_the_same_study(pool, cotune):
+    arguments = ("init", "--pool", pool, "--target", "08")
+    written = parse_yaml(cotune(*arguments).out).value
+    assert json.loads(cotune(*arguments, "--json").out) == written
+    assert json.loads(cotune(*arguments, "--json", "--out", "made.yaml").out) == written
+    assert parse_yaml(Path("made.yaml").read_text(encoding="utf-8")).value == written
 
 
 def test_what_a_pool_leaves_out_stays_out_but_for_the_kind(pool, cotune):

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cotune.cli.console import print_text
+from cotune.cli.console import print_json, print_text
 from cotune.cli.errors import one_line, say
+from cotune.cli.options import AsJson
 from cotune.task import Task
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def init(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write here, not to standard output.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     r"""Writes a commented study file for the datasets in a folder.
 
@@ -49,6 +51,7 @@ def init(
     from cotune.config.dump import one_line_yaml
     from cotune.config.pool import load_entries, pool_entries
     from cotune.problem import Problem
+    from cotune.strict_yaml import parse_yaml
 
     entries = pool_entries(pool)
     base = pool if pool.is_dir() else pool.parent
@@ -61,11 +64,14 @@ def init(
         targets=one_line_yaml(target),
         datasets="".join(_listed(*pair, base, start) for pair in zip(entries, problem.tasks, strict=True)),
     )
-    if out is None:
-        return print_text(text.rstrip())
-    with out.open("x", encoding="utf-8") as stream:
-        stream.write(text)
-    return say(f"Wrote {out}. Next: cotune check {out}")
+    if out is not None:
+        with out.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+        say(f"Wrote {out}. Next: cotune check {out}")
+    if as_json:
+        print_json(parse_yaml(text).value)
+    elif out is None:
+        print_text(text.rstrip())
 
 
 def _listed(entry: "Entry", task: Task, base: Path, start: Path) -> str:
