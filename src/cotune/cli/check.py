@@ -6,8 +6,8 @@ import typer
 
 from cotune.cli.console import duration, plain, print_json, print_table, print_text, shorten
 from cotune.cli.errors import MISTAKE, OK, one_line, say
-from cotune.cli.options import AsJson, DataFolder, Overrides, StudyFile, Targets, TargetsFile
-from cotune.cli.run import again
+from cotune.cli.options import AsJson, DataFolder, Overrides, SearchSeed, StudyFile, Targets, TargetsFile
+from cotune.cli.run import again, given
 
 if TYPE_CHECKING:
     from cotune.cli.inspection import Inspection
@@ -17,6 +17,7 @@ def check(
     study: StudyFile,
     overrides: Overrides = None,
     *,
+    seed: SearchSeed = None,
     target: Targets = None,
     targets: TargetsFile = None,
     measure: Annotated[bool, typer.Option(help="Train a few examples to estimate the time.")] = True,
@@ -36,7 +37,7 @@ def check(
     from cotune.cli.inspection import inspect
     from cotune.cli.opening import chosen_targets, open_study
 
-    changes = [*(overrides or ()), *chosen_targets(target, targets)]
+    changes = [*(overrides or ()), *chosen_targets(target, targets), *given([("search.seed", seed)])]
     opened = open_study(study, changes)
     found = inspect(opened, data=data, cache=cache_root() / "trunk", measure=measure)
     if as_json:
