@@ -1,5 +1,6 @@
 """A study file becomes checked settings, or one line that says what is wrong where."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -172,6 +173,20 @@ def test_a_configuration_survives_being_written(file, tmp_path):
     before = load_config(file, ["search.max_hours=1.5", "train.weights={phee: 2}", "datasets.phee.labels=[a, b]"])
     (tmp_path / "copy.yaml").write_text(dump_config(before, tmp_path))
     assert load_config(tmp_path / "copy.yaml") == before
+
+
+@pytest.mark.parametrize("text", ["08", "1e-3", "0o7", "no", "true", "a: b", "{x}\n=>", "\u2028", "\x85"])
+def test_text_that_looks_like_something_else_survives_being_written(file, tmp_path, text):
+    change = {"labels": [text, "other"], "template": {"instruction": text}, "columns": {"text": text}}
+    before = load_config(file, [f"datasets.phee.{key}={json.dumps(value)}" for key, value in change.items()])
+    (tmp_path / "copy.yaml").write_text(dump_config(before, tmp_path), encoding="utf-8")
+    assert load_config(tmp_path / "copy.yaml") == before
+
+
+def test_written_globs_match_the_same_files_from_elsewhere(file, tmp_path):
+    before = load_config(file, ["datasets.phee.path=data/*.jsonl"])
+    (tmp_path / "copy.yaml").write_text(dump_config(before, tmp_path / "here"))
+    assert load_config(tmp_path / "copy.yaml").datasets[1].path == str(tmp_path / "here" / "data" / "*.jsonl")
 
 
 def test_written_paths_lead_to_the_same_data_from_elsewhere(file, tmp_path):

@@ -46,6 +46,18 @@ def test_a_check_lists_the_leaks_that_it_refuses(pool, cotune):
     assert cotune("check", "study.yaml").code == 0
 
 
+def test_a_check_lists_dev_rows_that_stand_in_their_test_split(pool, cotune, refused):
+    dev, test = (pool / "data" / "fruits" / f"{split}.jsonl" for split in ("dev", "test"))
+    row = json.loads(test.read_text().splitlines()[0])
+    dev.write_text(dev.read_text() + json.dumps({**row, "id": "copy"}) + "\n")
+    listed = "1 dev rows of fruits stand in its own test, as copy"
+    assert listed in cotune("check", "study.yaml").out
+    assert listed in json.loads(cotune("check", "study.yaml", "--json").out)["leaks"]
+    test.write_text(dev.read_text())
+    assert "Dataset 'fruits': 25 of 25 test rows stand in dev too" in refused("check", "study.yaml")
+    assert "Dataset 'fruits': 25 of 25 test rows stand in dev too" in refused("run", "study.yaml", "--dry-run")
+
+
 def test_a_dataset_added_that_makes_rows_leak_keeps_the_trials(pool, cotune, refused):
     write_study(pool, NAMES[:2])
     assert cotune("run", "study.yaml", "--in-process").code == 0

@@ -1,6 +1,9 @@
 """Commands that only look: the space of mixtures, features, composite scores, known pools."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,10 +90,25 @@ def test_files_that_hold_no_scores_are_refused(place, refused, text):
 def test_a_known_pool_names_what_is_here_and_what_is_missing(place, cotune):
     if not SHARED.is_dir():
         pytest.skip("the sample datasets are not beside this clone")
-    found = json.loads(cotune("pool", "show", "biomed12", "--data", SHARED, "--json").out)
+    found = json.loads(cotune("pool", "show", "biomed12", "--data", SHARED, "--no-hub", "--json").out)
     assert len(found) == 12
     assert all(one["licence"] for one in found)
     here = [task for one in found for task in one["here"]]
     assert {"phee", "bc2gm"} <= {task["name"] for task in here}
     assert all(task["checksum"] and task["rows"]["train"] for task in here)
-    assert "Not at hand: BioRED" in cotune("pool", "show", "biomed12", "--data", SHARED).out
+    assert "Not at hand: BioRED" in cotune("pool", "show", "biomed12", "--data", SHARED, "--no-hub").out
+
+
+def test_a_set_that_the_hub_has_and_cannot_be_had_is_said(place):
+    offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(place / "cache")}
+    command = [sys.executable, "-c", "from cotune.cli import main; main()", "pool", "show", "biomed12"]
+    for more in ([], ["--json"]):
+        done = subprocess.run(
+            [*command, *more], env=os.environ | offline, capture_output=True, text=True, check=True, encoding="utf-8"
+        )
+        if not more:
+            assert "Not reachable here: Dataset 'ADE': 'ade-benchmark-corpus/ade_corpus_v2' is" in done.stdout
+            continue
+        trouble = {one["name"]: one["trouble"] for one in json.loads(done.stdout)}
+        assert "the hub cannot be reached" in trouble.pop("ADE")
+        assert set(trouble.values()) == {None}

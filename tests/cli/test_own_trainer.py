@@ -4,6 +4,7 @@ import csv
 import io
 import json
 
+import pytest
 from programs import write_pool
 
 from cotune.journal import read_journal
@@ -166,6 +167,16 @@ def test_a_lost_journal_is_made_again_from_its_trials(place, cotune):
     assert "--rebuild" in told.err
     assert run_here(cotune, "--rebuild").code == 0
     assert read_journal(place / "runs" / "study").records == before
+
+
+def test_a_check_passes_its_seed_on_to_the_run(place, cotune):
+    out = cotune("check", "study.yaml", "--seed", 7).out
+    assert "Ready. Next: cotune run study.yaml search.seed=7" in out
+
+
+@pytest.mark.parametrize("command", [("run", "study.yaml"), ("check", "study.yaml"), ("demo",)])
+def test_a_seed_is_the_setting_of_the_search(place, refused, command):
+    assert "override 'search.seed=-1'" in refused(*command, "--seed", -1)
 
 
 def test_check_and_space_answer_without_data(place, cotune):

@@ -15,11 +15,11 @@ from cotune.tasks.hub import is_hub_id, read_hub
 datasets = pytest.importorskip("datasets")
 
 
-def sentiment(count: int) -> "datasets.Dataset":
+def sentiment(count: int, first: int = 0) -> "datasets.Dataset":
     features = datasets.Features(
         {"sentence": datasets.Value("string"), "label": datasets.ClassLabel(names=["neg", "pos"])}
     )
-    texts = [f"text {chr(97 + number)} here" for number in range(count)]
+    texts = [f"text {chr(97 + first + number)} here" for number in range(count)]
     return datasets.Dataset.from_dict({"sentence": texts, "label": [n % 2 for n in range(count)]}, features=features)
 
 
@@ -32,7 +32,7 @@ def test_a_saved_dataset_with_class_labels(tmp_path: Path) -> None:
 
 
 def test_splits_of_a_saved_dictionary(tmp_path: Path) -> None:
-    parts = datasets.DatasetDict({"train": sentiment(9), "validation": sentiment(5), "extra": sentiment(3)})
+    parts = datasets.DatasetDict({"train": sentiment(9), "validation": sentiment(5, 10), "extra": sentiment(3, 20)})
     parts.save_to_disk(tmp_path / "saved")
     task = load_task(DatasetSpec("s", "saved"), tmp_path)
     assert {split: len(rows) for split, rows in task.rows.items()} == {"train": 8, "dev": 5, "test": 1}

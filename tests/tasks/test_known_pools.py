@@ -29,3 +29,14 @@ def test_without_a_folder_all_are_missing() -> None:
     assert not any(item.tasks for item in find_pool("biomed12"))
     with pytest.raises(ValueError, match="Did you mean 'biomed12'"):
         find_pool("biomed21")
+
+
+def test_a_saved_set_in_the_folder_stands_in_for_the_hub_s(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    rows = {"text": [f"drug {letter} helped" for letter in "abcdefghijklmnopqrst"], "label": ["no", "yes"] * 10}
+    datasets.Dataset.from_dict(rows).save_to_disk(tmp_path / "ADE")
+    found = {one.known.name: one for one in find_pool("biomed12", tmp_path, hub=True)}
+    (task,) = found["ADE"].tasks
+    assert {split: len(part) for split, part in task.rows.items()} == {"train": 16, "dev": 2, "test": 2}
+    assert task.fingerprint
+    assert not any(one.tasks or one.trouble for name, one in found.items() if name != "ADE")

@@ -67,8 +67,21 @@ def read(write_lines: WriteLines, row: dict[str, object], **entry: object) -> Ta
     path = write_lines("x.jsonl", [row] * 2 + [{**row, "text": f"{row.get('text')} {n}"} for n in "abcdef"])
     write_lines("train.jsonl", [row])
     write_lines("dev.jsonl", [row])
-    write_lines("test.jsonl", [row])
+    write_lines("test.jsonl", [longer(row)])
     return load_task(DatasetSpec("x", ".", **entry), path.parent)
+
+
+def longer(row: dict[str, object]) -> dict[str, object]:
+    """Gives the row with more text, since test holds no row of dev."""
+    more = {"words": "too", "tokens": "too", "tags": "O", "ner_tags": "O"}
+    long = {key: [*row[key], word] for key, word in more.items() if key in row}
+    for key in ("text", "sentence", "premise", "instruction", "prompt", "input", "question"):
+        if isinstance(row.get(key), str):
+            long[key] = f"{row[key]} too"
+    for key in ("messages", "conversations", "prompt"):
+        if isinstance(row.get(key), list):
+            long[key] = [*row[key][:2], *row[key][1:]]  # the user's first turn said twice
+    return {**row, **long}
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from handmade import WriteLines
 
+from cotune.task import Split
 from cotune.tasks import DatasetSpec, load_task, load_tasks
 
 GOOD = [{"text": f"text {chr(97 + n)}", "label": "ab"[n % 2]} for n in range(12)]
@@ -143,9 +144,9 @@ def test_equal_rows_cannot_be_split(write_lines: WriteLines) -> None:
         load(write_lines("a.jsonl", [{"text": f"Number {n}!", "label": "a"} for n in range(50)]))
 
 
-def test_one_row_with_all_splits_is_fine(write_lines: WriteLines) -> None:
-    for split in ("train", "dev", "test"):
-        path = write_lines(f"set/{split}.jsonl", GOOD[:1])
+def test_one_row_in_each_split_is_fine(write_lines: WriteLines) -> None:
+    for split, row in zip(("train", "dev", "test"), GOOD, strict=False):
+        path = write_lines(f"set/{split}.jsonl", [row])
     assert load(path.parent)
 
 
@@ -213,3 +214,21 @@ def test_splits_of_a_file_or_glob_are_refused(write_lines: WriteLines, path: str
     folder = write_lines("a.jsonl", GOOD).parent
     with pytest.raises(ValueError, match=r"Dataset 'x': .*all of them train.*\['dev'\]. Let `path` be their folder"):
         load_task(DatasetSpec("x", path, splits={"dev": "a.jsonl"}), folder)
+
+
+@pytest.mark.parametrize(
+    "splits",
+    [
+        {"dev": "v.jsonl", "test": "./v.jsonl"},
+        {"dev": "v.jsonl", "test": "link.jsonl"},
+        {"train": "v*", "dev": "v.jsonl"},
+    ],
+)
+def test_one_file_for_two_splits_is_refused_however_it_is_named(
+    write_lines: WriteLines, splits: dict[Split, str]
+) -> None:
+    folder = write_lines("set/v.jsonl", GOOD).parent
+    write_lines("set/train.jsonl", GOOD)
+    (folder / "link.jsonl").symlink_to("v.jsonl")
+    with pytest.raises(ValueError, match=r"Dataset 'x': .*jsonl: (test|dev) and (dev|train) are the same file, but"):
+        load(folder, splits={"train": "train.jsonl"} | splits)

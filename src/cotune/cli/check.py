@@ -6,8 +6,8 @@ import typer
 
 from cotune.cli.console import duration, plain, print_json, print_table, print_text, shorten
 from cotune.cli.errors import MISTAKE, OK, one_line, say
-from cotune.cli.options import AsJson, DataFolder, Overrides, StudyFile, Targets, TargetsFile
-from cotune.cli.run import again
+from cotune.cli.options import AsJson, DataFolder, Overrides, SearchSeed, StudyFile, Targets, TargetsFile
+from cotune.cli.run import again, given
 
 if TYPE_CHECKING:
     from cotune.cli.inspection import Inspection
@@ -17,6 +17,7 @@ def check(
     study: StudyFile,
     overrides: Overrides = None,
     *,
+    seed: SearchSeed = None,
     target: Targets = None,
     targets: TargetsFile = None,
     measure: Annotated[bool, typer.Option(help="Train a few examples to estimate the time.")] = True,
@@ -36,7 +37,7 @@ def check(
     from cotune.cli.inspection import inspect
     from cotune.cli.opening import chosen_targets, open_study
 
-    changes = [*(overrides or ()), *chosen_targets(target, targets)]
+    changes = [*(overrides or ()), *chosen_targets(target, targets), *given([("search.seed", seed)])]
     opened = open_study(study, changes)
     found = inspect(opened, data=data, cache=cache_root() / "trunk", measure=measure)
     if as_json:
@@ -58,10 +59,9 @@ def show(found: "Inspection") -> None:
         print_text(f"{found.name}: {found.mixtures:,} mixtures hold {', '.join(found.targets)}.\n")
     if found.datasets:
         _show_datasets(found)
+        _show_lost(found)
     if found.leaks:
-        print_text(
-            "\nLeaks (see `leaks:` in the study; rows of five words or more are dropped unless it says otherwise)"
-        )
+        print_text("\nLeaks (dropped, but for train texts under five words, unless `leaks:` says otherwise)")
     for line in found.leaks:
         print_text(f"  {line}")
     if found.shares is not None:
@@ -87,6 +87,15 @@ def _show_datasets(found: "Inspection") -> None:
     print_text("\nFirst train row of each, as the model sees it (answer after =>)")
     for one in found.datasets:
         print_text(f"  {one.name}: {shorten(one_line(one.prompt), 300)} => {shorten(one_line(one.answer), 120)}")
+
+
+def _show_lost(found: "Inspection") -> None:
+    lost = [one for one in found.datasets if one.lost]
+    if lost:
+        print_text("\nGold answers that do not read back from their text, so that no output scores in full")
+    for one in lost:
+        rows = sum(one.statistics.rows.values())
+        print_text(f"  {one.name}: {one.lost:,} of {rows:,} rows, as {one_line(', '.join(one.first_lost))}")
 
 
 def _show_shares(found: "Inspection") -> None:

@@ -7,13 +7,14 @@ import typer
 
 from cotune.cli.console import print_text
 from cotune.cli.errors import OK
-from cotune.cli.options import AsJson, DataFolder, Overrides, RunsFolder
+from cotune.cli.options import AsJson, DataFolder, Overrides, RunsFolder, SearchSeed
 
 
 def demo(
     overrides: Overrides = None,
     *,
     show: Annotated[bool, typer.Option("--show", help="Print the demo's study file, as a start for your own.")] = False,
+    seed: SearchSeed = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be trained next; train nothing.")] = False,
     data: DataFolder = None,
     runs: RunsFolder = None,
@@ -31,16 +32,17 @@ def demo(
     from cotune.cli.opening import open_study
     from cotune.cli.preview import preview
     from cotune.cli.report import write_report
-    from cotune.cli.run import again
+    from cotune.cli.run import again, given
     from cotune.cli.searching import Search
 
     resource = files("cotune") / "demo.yaml"
     if show:
         print_text(resource.read_text(encoding="utf-8").rstrip())
         return OK
+    changes = [*(overrides or ()), *given([("search.seed", seed)])]
     with as_file(resource) as file:
-        opened = open_study(file, overrides or (), runs=runs)
-        command = again(["demo"], overrides or (), {"--data": [data], "--runs": [runs]})
+        opened = open_study(file, changes, runs=runs)
+        command = again(["demo"], changes, {"--data": [data], "--runs": [runs]})
         search = Search(opened, opened.problem(data=data), command, quiet=as_json)
         if dry_run:
             return preview(search, as_json=as_json)

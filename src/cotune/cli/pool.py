@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cotune.cli.console import Json, print_json, print_table, print_text, shorten
+from cotune.cli.errors import one_line
 from cotune.cli.options import AsJson, DataFolder
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a published pool, as biomed12.")],
     *,
+    hub: Annotated[bool, typer.Option(help="Load what the folder lacks and the hub has, or its cache.")] = True,
     data: DataFolder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -25,10 +27,13 @@ def show(
     """
     from cotune.tasks.known_pools import find_pool
 
-    found = find_pool(name, data)
+    found = find_pool(name, data, hub=hub)
     if as_json:
         return print_json([facts(one) for one in found])
     print_table(["set", "kind", "licence", "here", "rows", "checksum"], [row for one in found for row in _rows(one)])
+    for one in found:
+        if one.trouble:
+            print_text(f"\nNot reachable here: {one_line(one.trouble)}")
     missing = [one.known.name for one in found if not one.tasks]
     return print_text(f"\nNot at hand: {', '.join(missing) or 'none'}. Sources: cotune pool show {name} --json")
 
@@ -52,6 +57,7 @@ def facts(one: "FoundSet") -> Json:
         "hub": known.hub or None,
         "subset": known.subset or None,
         "here": here,
+        "trouble": one.trouble or None,
     }
 
 

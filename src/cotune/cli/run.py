@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cotune.cli.options import AsJson, DataFolder, Overrides, RunsFolder, StudyFile, Targets, TargetsFile
+from cotune.cli.options import AsJson, DataFolder, Overrides, RunsFolder, SearchSeed, StudyFile, Targets, TargetsFile
 
 
 def run(
@@ -23,7 +23,7 @@ def run(
     sampler: Annotated[
         str | None, typer.Option(metavar="NAME", help="Sampler: a name or your own module:object.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of the search.")] = None,
+    seed: SearchSeed = None,
     batch: Annotated[int | None, typer.Option(metavar="N", help="Fine-tunings proposed together.")] = None,
     target: Targets = None,
     targets: TargetsFile = None,

@@ -80,7 +80,7 @@ class StudyConfig(Section):
     `name` is the file's, unless said, and that of the study's folder. `evaluate` names a user's own evaluation as
     `module:object`, in place of `model` and all that trains it; its datasets need only names. `required` are the
     datasets that every mixture holds (the targets, unless said); `levels` the largest number of parts; `leaks` what to
-    do with train rows that occur in a dev or test split.
+    do with train rows that occur in a dev or test split, and dev rows that occur in their test split.
     """
 
     name: Annotated[str, AfterValidator(_study_name)]

@@ -8,7 +8,8 @@ from typing import Literal
 
 from cotune.config.model import dataset
 from cotune.strict_yaml import read_yaml
-from cotune.task import Task
+from cotune.task import Split, Task
+from cotune.tasks.held_out import drop_shared, shared_with_test
 from cotune.tasks.leaks import Leak, drop_leaks, find_leaks
 from cotune.tasks.load import load_task
 from cotune.tasks.pool import folder_specs
@@ -77,8 +78,9 @@ def _stand_in(entry: Entry) -> DatasetSpec:
 def without_leaks(
     tasks: Sequence[Task], policy: Literal["drop", "refuse", "keep"], found: Iterable[Leak] | None = None
 ) -> tuple[Task, ...]:
-    """Gives the tasks without train rows that stand in a dev or test split of the pool, as `policy` says.
+    """Gives the tasks without rows that leak, as `policy` says.
 
+    Those are train rows that stand in a dev or test split of the pool, and dev rows that stand in their own test split.
     `found` are the leaks, if they were looked for already. Fingerprints stay those of the content as loaded, so that a
     dataset added to the pool, which may make rows of another leak, keeps a study's trials.
 
@@ -88,15 +90,35 @@ def without_leaks(
     if policy == "keep":
         return tuple(tasks)
     leaks = [leak for leak in (find_leaks(tasks) if found is None else found) if not leak.is_short]
-    if leaks and policy == "refuse":
+    if policy == "refuse":
+        _refuse(leaks, tasks)
+    kept = [drop_shared(task) for task in drop_leaks(tasks, leaks)]
+    if found is None:
+        _tell_dropped(tasks, kept)
+    return tuple(replace(task, fingerprint=loaded.fingerprint) for task, loaded in zip(kept, tasks, strict=True))
+
+
+def _refuse(leaks: Sequence[Leak], tasks: Iterable[Task]) -> None:
+    remedy = "Remove them, or set leaks: drop. `cotune check` lists them."
+    if leaks:
         first = leaks[0]
         raise ValueError(
             f"{len({(leak.train_task, leak.train_id) for leak in leaks})} train rows stand in dev or test rows, as "
-            f"{first.train_id!r} of {first.train_task!r} in {first.split} of {first.other_task!r}. Remove them, or "
-            "set leaks: drop. `cotune check` lists them."
+            f"{first.train_id!r} of {first.train_task!r} in {first.split} of {first.other_task!r}. {remedy}"
         )
-    if leaks and found is None:
-        count = len({(leak.train_task, leak.train_id) for leak in leaks})
-        _LOG.warning("Left out %d train rows that stand in dev or test rows; `cotune check` lists them.", count)
-    kept = drop_leaks(tasks, leaks)
-    return tuple(replace(task, fingerprint=loaded.fingerprint) for task, loaded in zip(kept, tasks, strict=True))
+    for task in tasks:
+        shared = shared_with_test(task.rows)
+        if shared:
+            raise ValueError(
+                f"{len(shared)} dev rows of {task.name!r} stand in its test rows, as {shared[0]!r}. {remedy}"
+            )
+
+
+def _tell_dropped(tasks: Iterable[Task], kept: Iterable[Task]) -> None:
+    split: Split
+    for split, where in (("train", "dev or test"), ("dev", "test")):
+        before, after = (sum(len(task.rows.get(split, ())) for task in side) for side in (tasks, kept))
+        if before > after:
+            _LOG.warning(
+                "Left out %d %s rows that stand in %s rows; `cotune check` lists them.", before - after, split, where
+            )

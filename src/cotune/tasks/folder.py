@@ -8,7 +8,7 @@ from pathlib import Path
 from cotune.task import Split
 from cotune.tasks.records import SUFFIXES, Record, decode_json, read_records, read_text
 from cotune.tasks.source import Source
-from cotune.tasks.spec import SPLIT_NAMES, read_kind
+from cotune.tasks.spec import APART, SPLIT_NAMES, read_kind
 
 DESCRIPTION = "dataset.json"
 """The file in a dataset's folder that describes it."""
@@ -34,7 +34,7 @@ def read_folder(folder: Path, splits: Mapping[Split, str]) -> Source:
 
     Raises:
         FileNotFoundError: no file for a split that is named, or none at all.
-        ValueError: a file or the description breaks a rule.
+        ValueError: a file or the description breaks a rule, or a file is of two splits.
     """
     named = {split: matching_files(folder, name) for split, name in splits.items()}
     files = named or split_files(folder)
@@ -44,6 +44,7 @@ def read_folder(folder: Path, splits: Mapping[Split, str]) -> Source:
             f"{folder}: no files named by split, like train.jsonl or test.parquet; found {found}. "
             "Name them under `splits`."
         )
+    _check_apart(files)
     records = {split: read_files(paths) for split, paths in files.items()}
     return _described(folder / DESCRIPTION, records)
 
@@ -66,6 +67,15 @@ def matching_files(folder: Path, name: str) -> list[Path]:
 def read_files(paths: Sequence[Path]) -> list[Record]:
     """Gives the rows of several files, one after another."""
     return [record for path in paths for record in read_records(path)]
+
+
+def _check_apart(files: Mapping[Split, Sequence[Path]]) -> None:
+    used: dict[Path, Split] = {}
+    for split, paths in files.items():
+        for path in paths:
+            other = used.setdefault(path.resolve(), split)
+            if other != split:
+                raise ValueError(f"{path}: {split} and {other} are the same file, but {APART}")
 
 
 def _described(path: Path, records: Mapping[Split, Sequence[Record]]) -> Source:

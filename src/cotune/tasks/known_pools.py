@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cotune.task import Kind, Task
 from cotune.tasks.folder import is_dataset_folder
+from cotune.tasks.hub import is_saved_folder
 from cotune.tasks.load import load_task
 from cotune.tasks.spec import DatasetSpec
 
@@ -30,10 +31,11 @@ class KnownSet:
 
 @dataclass(frozen=True)
 class FoundSet:
-    """A set of a known pool with its tasks in a folder; none where the folder lacks it."""
+    """A set of a known pool with its tasks; none where it is not at hand, with the `trouble` if the hub was asked."""
 
     known: KnownSet
     tasks: tuple[Task, ...] = ()
+    trouble: str = ""
 
 
 _MTL = "https://github.com/cambridgeltl/MTL-Bioinformatics-2016"
@@ -76,8 +78,11 @@ KNOWN_POOLS: Mapping[str, tuple[KnownSet, ...]] = {"biomed12": BIOMED12}
 """Published pools by name."""
 
 
-def find_pool(name: str, folder: Path | None = None) -> tuple[FoundSet, ...]:
-    """Gives the sets of a known pool, each with the tasks that `folder` holds of it.
+def find_pool(name: str, folder: Path | None = None, *, hub: bool = False) -> tuple[FoundSet, ...]:
+    """Gives the sets of a known pool, each with its tasks in `folder`: under its plain name, or saved under its own.
+
+    With `hub`, a set that the folder lacks comes from the hub or its cache, where it has an id; that it cannot be had
+    is no error, but said in the result.
 
     Raises:
         ValueError: no pool has that name; or a dataset in the folder breaks a rule.
@@ -86,11 +91,25 @@ def find_pool(name: str, folder: Path | None = None) -> tuple[FoundSet, ...]:
         near = get_close_matches(name, KNOWN_POOLS, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"Unknown pool {name!r}; known are {list(KNOWN_POOLS)}.{hint}")
-    return tuple(FoundSet(known, _tasks(known, folder)) for known in KNOWN_POOLS[name])
+    local = [FoundSet(known, _tasks(known, folder)) for known in KNOWN_POOLS[name]]
+    return tuple(_from_hub(one.known) if hub and one.known.hub and not one.tasks else one for one in local)
 
 
 def _tasks(known: KnownSet, folder: Path | None) -> tuple[Task, ...]:
     if folder is None:
         return ()
-    present = [name for name in known.folders if (folder / name).is_dir() and is_dataset_folder(folder / name)]
+    plain = [name for name in known.folders if _is_dataset(folder / name)]
+    present = plain or [name for name in (known.name,) if _is_dataset(folder / name)]
     return tuple(load_task(DatasetSpec(name, name), folder) for name in present)
+
+
+def _is_dataset(folder: Path) -> bool:
+    return folder.is_dir() and (is_dataset_folder(folder) or is_saved_folder(folder))
+
+
+def _from_hub(known: KnownSet) -> FoundSet:
+    spec = DatasetSpec(known.name, known.hub, kind=known.kind, subset=known.subset or None)
+    try:
+        return FoundSet(known, (load_task(spec, Path()),))
+    except (ValueError, OSError, ImportError) as error:
+        return FoundSet(known, trouble=str(error))

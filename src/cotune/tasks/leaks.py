@@ -94,6 +94,11 @@ def _without(task: Task, ids: set[str]) -> Task:
     return fingerprinted(replace(task, rows={**task.rows, "train": kept}))
 
 
+def text_key(text: str) -> str:
+    """Gives the letters and digits of a text without case, by which texts are equal; the whole text if it has none."""
+    return "".join(_WORD.findall(text.casefold())) or text
+
+
 def _texts(tasks: Sequence[Task], splits: Sequence[Split]) -> list[_Text]:
     texts = []
     for task in tasks:
@@ -101,7 +106,7 @@ def _texts(tasks: Sequence[Task], splits: Sequence[Split]) -> list[_Text]:
             for row in task.rows.get(split, ()):
                 for text in row_texts(row):
                     words = tuple(_WORD.findall(text.casefold()))
-                    texts.append(_Text(task.name, split, row.id, "".join(words) or text, words, len(text.split())))
+                    texts.append(_Text(task.name, split, row.id, text_key(text), words, len(text.split())))
     return texts
 
 

@@ -11,6 +11,7 @@ from cotune.task import Row, Task, Template
 from cotune.tasks.columns import Reader, find_reader
 from cotune.tasks.fingerprint import fingerprinted
 from cotune.tasks.folder import matching_files, read_files, read_folder
+from cotune.tasks.held_out import check_apart
 from cotune.tasks.hub import is_hub_id, is_saved_folder, read_hub, read_saved
 from cotune.tasks.kinds import FORMATS
 from cotune.tasks.labels import plain
@@ -71,6 +72,7 @@ def _task(spec: DatasetSpec, source: Source) -> Task:
     reader = _reader(spec, source)
     named = read_rows(source.records, reader, labels=spec.labels or source.labels, roles=spec.roles or source.roles)
     rows = complete_splits(named.rows, spec.seed)
+    check_apart(rows)
     made = [f"{split} ({len(rows[split])} rows)" for split in rows if not named.rows.get(split)]
     if made:
         _LOG.warning("Dataset %r: made %s from its train rows, with seed %d.", spec.name, " and ".join(made), spec.seed)

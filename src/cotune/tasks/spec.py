@@ -17,6 +17,9 @@ SPLIT_NAMES: Mapping[str, Split] = {
 }
 """Usual names of splits in files and on the hub."""
 
+APART = "the search looks at dev and the report at test. Give each its own, or leave one out to have it made."
+"""Why one split cannot serve two uses, and what to do: the end of an error."""
+
 _KEY_NAMES = {"type": "kind", "license": "licence", "config": "subset", "data_files": "splits"}
 _TEMPLATE_KEYS = tuple(item.name for item in fields(Template))
 
@@ -119,8 +122,7 @@ def _check_splits(spec: DatasetSpec) -> None:
     for split, source in spec.splits.items():
         if source in used:
             raise ValueError(
-                f"Dataset {spec.name!r}: {split} and {used[source]} are the same split {source!r}, but the search "
-                "looks at dev and the report at test. Give each its own, or leave one out to have it made."
+                f"Dataset {spec.name!r}: {split} and {used[source]} are the same split {source!r}, but {APART}"
             )
         used[source] = split
 
