@@ -1,86 +1,19 @@
-"""Final trainings: what is shipped, what it is compared with, and how both score."""
+"""Final trainings: what is shipped, what it is compared with, and what is refused."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, cast
 
-from cotune.cache import cache_root
-from cotune.cli.artefact import budget_words, check_out, write_artefact
-from cotune.cli.console import print_json, print_table, print_text, shorten
+from cotune.cli.artefact import budget_words, write_artefact
+from cotune.cli.conclusion import conclude
+from cotune.cli.console import print_text
 from cotune.cli.errors import OK
+from cotune.cli.final import Final
 from cotune.cli.mixtures import parse_mixture
-from cotune.cli.opening import Opened
-from cotune.cli.progress import Stages
-from cotune.config import FineTuning
 from cotune.journal import Journal, JournalView, read_journal
 from cotune.mixture import Mixture
 from cotune.problem import Problem
 from cotune.reporting.logged import final_entry
-from cotune.task import Split, Task
-from cotune.trial import Request, TaskResult
-from cotune.trial_json import JsonObject
 from cotune.verdict import judge
-from cotune.verdict.wording import points, title
-
-if TYPE_CHECKING:
-    from cotune.training.adapter import Adapter
-
-Lines: TypeAlias = Mapping[str, Mapping[str, float | None]]
-"""By dataset: score, low, high."""
-
-
-@dataclass(frozen=True)
-class Final:
-    """One call of `cotune train`."""
-
-    opened: Opened
-    problem: Problem
-    out: Path
-    seed: int
-    quiet: bool
-
-    @classmethod
-    def prepare(cls, opened: Opened, *, out: Path, seed: int, data: Path | None, quiet: bool) -> "Final":
-        """Checks the folder and loads the data.
-
-        Raises:
-            FileNotFoundError, ValueError: a dataset is not there or breaks a rule; `out` has something in it; the
-                study has an evaluation of its own.
-        """
-        if opened.config.evaluate is not None:
-            raise ValueError(
-                f"This study has an evaluation of its own ({opened.config.evaluate}); train its winner with that, "
-                "since `cotune train` trains language models."
-            )
-        check_out(out)
-        return cls(opened, opened.problem(data=data), out, seed, quiet)
-
-    def train(self, mixtures: Iterable[Mixture], *, targets: Iterable[str], split: Split) -> "list[Outcome]":
-        """Trains each mixture once and scores it on all rows of `split`, targets by their metrics."""
-        config = self.opened.config
-        weights = dict.fromkeys(targets, 1.0)
-        config = config.model_copy(update={"targets": weights, "scoring": replace(config.scoring, metric_for=())})
-        tasks = tuple(task if task.name in weights else _without(task, split) for task in self.problem.tasks)
-        outcomes = []
-        with Stages(quiet=self.quiet) as stages:
-            fine_tune = FineTuning(config, tasks, cache_root() / "trunk")(stages.tell)
-            for mixture in dict.fromkeys(mixtures):
-                adapter = fine_tune.fit(Request(mixture, self.seed))
-                results = fine_tune.score(adapter, split=split)
-                measured = {name: result for name, result in results.items() if result.score is not None}
-                outcomes.append(Outcome(mixture, adapter, measured))
-        return outcomes
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A mixture's adapter and its results, by dataset, where it has a score."""
-
-    mixture: Mixture
-    adapter: "Adapter"
-    results: Mapping[str, TaskResult]
+from cotune.verdict.wording import title
 
 
 def train_final(final: Final, *, winner: bool, anchors: bool, reread_test: bool) -> int:
@@ -108,7 +41,8 @@ def train_final(final: Final, *, winner: bool, anchors: bool, reread_test: bool)
         entry = final_entry(problem, {outcome.mixture: outcome.results for outcome in outcomes})
         journal.log("test", entry | {"training_seed": final.seed, "budget": budget_words(final.opened.config)})
     write_artefact(final.opened, problem, outcomes[0].adapter, final.out)
-    return _conclude(final, entry, "test")
+    conclude(final.out, entry, "test", as_json=final.quiet)
+    return OK
 
 
 def train_mixture(final: Final, mix: str | None, *, single: bool) -> int:
@@ -125,12 +59,8 @@ def train_mixture(final: Final, mix: str | None, *, single: bool) -> int:
     for outcome in outcomes[1:]:
         write_artefact(final.opened, problem, outcome.adapter, final.out / "single" / outcome.mixture.names[0])
     entry = final_entry(problem, {outcome.mixture: outcome.results for outcome in outcomes})
-    return _conclude(final, entry, "dev")
-
-
-def _without(task: Task, split: Split) -> Task:
-    """Gives a task that is not scored, since only tasks with rows in the split are."""
-    return replace(task, rows={name: rows for name, rows in task.rows.items() if name != split})
+    conclude(final.out, entry, "dev", as_json=final.quiet)
+    return OK
 
 
 def _refuse_second_reading(view: JournalView) -> None:
@@ -152,30 +82,3 @@ def _refuse_other_data(view: JournalView, problem: Problem) -> None:
             f"Datasets {changed} have other content than when the study ran, so its winner may not be theirs. Restore "
             "them, or run the study again in another folder (--runs)."
         )
-
-
-def _conclude(final: Final, entry: JsonObject, split: Split) -> int:
-    if final.quiet:
-        print_json({"out": str(final.out), "split": split, **entry})
-        return OK
-    results, leads = cast("dict[str, Lines]", entry["results"]), cast("dict[str, Lines]", entry["leads"])
-    rows = [
-        [
-            dataset,
-            shorten(label, 36),
-            _points(line),
-            _points(leads[label][dataset], sign=True) if label in leads else "",
-        ]
-        for label, lines in results.items()
-        for dataset, line in lines.items()
-    ]
-    print_text(f"\nOn {split}, in points with 95 % intervals over its rows")
-    print_table(["dataset", "trained on", "score", "the first leads by"], sorted(rows, key=lambda row: row[0]))
-    print_text(f"\nAdapter and model card: {final.out}")
-    return OK
-
-
-def _points(line: Mapping[str, float | None], *, sign: bool = False) -> str:
-    score, low, high = line["score"], line["low"], line["high"]
-    reach = "" if low is None or high is None else f" [{points(low)}, {points(high)}]"
-    return f"{points(score or 0.0, sign=sign)}{reach}"

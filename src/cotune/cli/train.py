@@ -40,7 +40,8 @@ def train(
     cotune train study.yaml --out joint/ --mix reviews,news --single
     Next: peft.PeftModel.from_pretrained(base, "best/")
     """
-    from cotune.cli.finals import Final, train_final, train_mixture
+    from cotune.cli.final import Final
+    from cotune.cli.finals import train_final, train_mixture
     from cotune.cli.opening import open_run
 
     opened = open_run(study, overrides or (), runs=runs)
