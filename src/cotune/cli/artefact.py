@@ -1,6 +1,5 @@
 """The folder that a final training leaves behind: adapter, tokenizer, model card."""
 
-import shutil
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,26 +18,10 @@ if TYPE_CHECKING:
 PACKAGES = ("cotune", "torch", "transformers", "peft")
 
 
-def check_out(out: Path) -> None:
-    """Checks that nothing is overwritten.
-
-    Raises:
-        ValueError: `out` is a file, or a folder with something in it.
-    """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ValueError(f"{str(out)!r} is there already, and not an empty folder; choose another --out.")
-
-
-def write_artefact(opened: Opened, problem: Problem, adapter: "Adapter", out: Path) -> None:
-    """Writes adapter, tokenizer and model card to `out`, all of it or nothing."""
-    scratch = out.with_name(f".{out.name}.unfinished")
-    shutil.rmtree(scratch, ignore_errors=True)
-    adapter.save(scratch)
-    card = model_card(_report(opened, problem), _artefact(opened.config, problem, adapter, out.name))
-    (scratch / "README.md").write_text(card, encoding="utf-8")
-    if out.is_dir():
-        out.rmdir()
-    scratch.rename(out)
+def write_card(opened: Opened, problem: Problem, adapter: "Adapter", folder: Path, *, name: str) -> None:
+    """Writes the model card of an adapter that was saved in `folder`."""
+    card = model_card(_report(opened, problem), _artefact(opened.config, problem, adapter, name))
+    (folder / "README.md").write_text(card, encoding="utf-8")
 
 
 def budget_words(config: StudyConfig) -> str:

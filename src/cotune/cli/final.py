@@ -1,14 +1,14 @@
 """One call of `cotune train`: what it trains and how it is scored."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cotune.cache import cache_root
-from cotune.cli.artefact import check_out
 from cotune.cli.opening import Opened
 from cotune.cli.progress import Stages
+from cotune.cli.unfinished import check_out, whole
 from cotune.config import FineTuning
 from cotune.mixture import Mixture
 from cotune.problem import Problem
@@ -54,21 +54,32 @@ class Final:
         check_out(out)
         return cls(opened, opened.problem(data=data), out, seed, quiet)
 
-    def train(self, mixtures: Iterable[Mixture], *, targets: Iterable[str], split: Split) -> "list[Outcome]":
-        """Trains each mixture once and scores it on all rows of `split`, targets by their metrics."""
-        config = self.opened.config
-        weights = dict.fromkeys(targets, 1.0)
-        config = config.model_copy(update={"targets": weights, "scoring": replace(config.scoring, metric_for=())})
-        tasks = tuple(task if task.name in weights else _without(task, split) for task in self.problem.tasks)
-        outcomes = []
+    def train(
+        self, mixtures: Iterable[Mixture], *, targets: Iterable[str], split: Split, folders: Mapping[Mixture, Path]
+    ) -> "list[Outcome]":
+        """Trains each mixture once, saves those that have a folder, then scores all on all rows of `split`."""
         with Stages(quiet=self.quiet) as stages:
-            fine_tune = FineTuning(config, tasks, cache_root() / "trunk")(stages.tell)
+            fine_tune = self._fine_tuning(tuple(targets), split)(stages.tell)
+            adapters = []
             for mixture in dict.fromkeys(mixtures):
-                adapter = fine_tune.fit(Request(mixture, self.seed))
-                results = fine_tune.score(adapter, split=split)
-                measured = {name: result for name, result in results.items() if result.score is not None}
-                outcomes.append(Outcome(mixture, adapter, measured))
-        return outcomes
+                adapters.append(fine_tune.fit(Request(mixture, self.seed)))
+                if mixture in folders:
+                    with whole(folders[mixture]):
+                        adapters[-1].save(folders[mixture])
+            return [_outcome(adapter, fine_tune.score(adapter, split=split)) for adapter in adapters]
+
+    def _fine_tuning(self, targets: Sequence[str], split: Split) -> FineTuning:
+        """Gives the fine-tuning whose `targets` are scored by their metrics, and nothing else."""
+        config = self.opened.config
+        scoring = replace(config.scoring, metric_for=())
+        config = config.model_copy(update={"targets": dict.fromkeys(targets, 1.0), "scoring": scoring})
+        tasks = tuple(task if task.name in targets else _without(task, split) for task in self.problem.tasks)
+        return FineTuning(config, tasks, cache_root() / "trunk")
+
+
+def _outcome(adapter: "Adapter", results: Mapping[str, TaskResult]) -> Outcome:
+    measured = {name: result for name, result in results.items() if result.score is not None}
+    return Outcome(adapter.request.mixture, adapter, measured)
 
 
 def _without(task: Task, split: Split) -> Task:

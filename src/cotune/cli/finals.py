@@ -2,12 +2,13 @@
 
 from datetime import UTC, datetime
 
-from cotune.cli.artefact import budget_words, write_artefact
+from cotune.cli.artefact import budget_words, write_card
 from cotune.cli.conclusion import conclude
 from cotune.cli.console import print_text
 from cotune.cli.errors import OK
 from cotune.cli.final import Final
 from cotune.cli.mixtures import parse_mixture
+from cotune.cli.unfinished import unfinished
 from cotune.journal import Journal, JournalView, read_journal
 from cotune.mixture import Mixture
 from cotune.problem import Problem
@@ -36,11 +37,14 @@ def train_final(final: Final, *, winner: bool, anchors: bool, reread_test: bool)
     if not final.quiet:
         print_text(f"{verdict.sentence}\nTraining {title(problem, chosen)}.")
     rivals = [problem.target_only, problem.everything] if anchors else []
-    with Journal(view.folder, settings=view.settings, datasets=view.datasets, seed=view.seed) as journal:
-        outcomes = final.train([chosen, *rivals], targets=problem.targets, split="test")
+    with (
+        unfinished(final.out) as scratch,
+        Journal(view.folder, settings=view.settings, datasets=view.datasets, seed=view.seed) as journal,
+    ):
+        outcomes = final.train([chosen, *rivals], targets=problem.targets, split="test", folders={chosen: scratch})
         entry = final_entry(problem, {outcome.mixture: outcome.results for outcome in outcomes})
         journal.log("test", entry | {"training_seed": final.seed, "budget": budget_words(final.opened.config)})
-    write_artefact(final.opened, problem, outcomes[0].adapter, final.out)
+        write_card(final.opened, problem, outcomes[0].adapter, scratch, name=final.out.name)
     conclude(final.out, entry, "test", as_json=final.quiet)
     return OK
 
@@ -53,11 +57,14 @@ def train_mixture(final: Final, mix: str | None, *, single: bool) -> int:
     """
     problem = final.problem
     mixture = problem.everything if mix is None else parse_mixture(mix, problem)
-    alone = [Mixture.of([name]) for name in mixture.names] if single else []
-    outcomes = final.train([mixture, *alone], targets=mixture.names, split="dev")
-    write_artefact(final.opened, problem, outcomes[0].adapter, final.out)
-    for outcome in outcomes[1:]:
-        write_artefact(final.opened, problem, outcome.adapter, final.out / "single" / outcome.mixture.names[0])
+    with unfinished(final.out) as scratch:
+        alone = {Mixture.of([name]): scratch / "single" / name for name in mixture.names} if single else {}
+        folders = alone | {mixture: scratch}
+        outcomes = final.train([mixture, *alone], targets=mixture.names, split="dev", folders=folders)
+        for outcome in outcomes:
+            folder = folders[outcome.mixture]
+            name = final.out.name if folder == scratch else folder.name
+            write_card(final.opened, problem, outcome.adapter, folder, name=name)
     entry = final_entry(problem, {outcome.mixture: outcome.results for outcome in outcomes})
     conclude(final.out, entry, "dev", as_json=final.quiet)
     return OK

@@ -1,0 +1,111 @@
+"""Final trainings of a tiny language model: nothing that was trained or read is lost, and what is written is true."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from programs import save_model, write_pool
+
+from cotune.cli.app import call
+from cotune.journal import read_journal
+
+pytestmark = pytest.mark.slow
+
+STUDY = """\
+model: model
+targets: [animals]
+budget: {tokens: 1500}
+dev_rows: 12
+lora: {rank: 2, layers: top-1}
+train: {lr: 1.0e-3, batch_tokens: 512, max_length: 160}
+search: {trials: 4, confirm: 1}
+datasets: [{name: animals, path: data/animals}, {name: fruits, path: data/fruits}, {name: sounds, path: data/sounds}]
+"""
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """A folder whose study was run."""
+    place = tmp_path_factory.mktemp("searched")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        patch.setenv("COTUNE_CACHE", str(place / "cache"))
+        write_pool(place / "data")
+        save_model(place / "model")
+        (place / "study.yaml").write_text(STUDY)
+        assert call(["run", "study.yaml", "--in-process", "--json"]) == 0
+    return place
+
+
+@pytest.fixture
+def study(searched, tmp_path, monkeypatch):
+    """A working copy of it, where test is unread."""
+    place = tmp_path / "study"
+    shutil.copytree(searched, place, symlinks=True)
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("COTUNE_CACHE", str(place / "cache"))
+    return place
+
+
+def readings(study: Path) -> int:
+    return len(read_journal(study / "runs" / "study").logged("test"))
+
+
+@pytest.mark.parametrize("more", [["--winner"], ["--mix", "animals"]])
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_trained(study, refused, more):
+    line = refused("train", "study.yaml", "--out", "study.yaml/best", "--json", *more)
+    assert "Choose another --out" in line
+    assert readings(study) == 0
+
+
+def test_a_refused_training_leaves_nothing_behind(study, refused):
+    refused("train", "study.yaml", "--out", "best", "--mix", "animal")
+    assert not [path for path in study.iterdir() if "best" in path.name]
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of a few kilobytes."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=12k", "none", str(place)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("only root can mount a small disk to fill")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_a_full_disk_costs_no_reading_of_test(study, cotune, small_disk, method):
+    done = cotune("train", "study.yaml", f"lora.method={method}", "--winner", "--out", small_disk / "best")
+    assert done.code == 2, done.err
+    assert "No space left" in done.errors[0]
+    assert list(small_disk.iterdir()) == []
+    assert readings(study) == 0
+    assert cotune("train", "study.yaml", "--winner", "--out", "best").code == 0
+
+
+def test_what_was_trained_is_kept_where_the_end_fails(study, cotune, refused, monkeypatch):
+    import peft
+    from transformers import AutoModelForCausalLM
+
+    rename = Path.rename
+
+    def fail(self, target):
+        if Path(target).name == "best":
+            raise OSError(5, "Input/output error", str(target))
+        return rename(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", fail)
+        done = cotune("train", "study.yaml", "--winner", "--out", "best")
+    assert done.code == 2
+    assert "Input/output error" in done.errors[0]
+    assert ".best.unfinished" in done.err
+    assert not (study / "best").exists()
+    assert readings(study) == 1
+    for _ in range(2):
+        refused("train", "study.yaml", "--winner", "--out", "best")
+        peft.PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("model"), study / ".best.unfinished")
+    assert ".best.unfinished" in refused("train", "study.yaml", "--mix", "animals", "--out", "best")
