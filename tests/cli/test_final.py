@@ -1,5 +1,6 @@
 """Final trainings of a tiny language model: nothing that was trained or read is lost, and what is written is true."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -109,3 +110,16 @@ def test_what_was_trained_is_kept_where_the_end_fails(study, cotune, refused, mo
         refused("train", "study.yaml", "--winner", "--out", "best")
         peft.PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("model"), study / ".best.unfinished")
     assert ".best.unfinished" in refused("train", "study.yaml", "--mix", "animals", "--out", "best")
+
+
+def test_the_card_of_a_mixture_of_one_s_own_tells_of_no_other(study, cotune):
+    done = cotune("train", "study.yaml", "--mix", "animals,fruits", "--single", "--out", "joint", "lora.method=full")
+    assert done.code == 0, done.err
+    for folder in ("joint", "joint/single/fruits"):
+        card = (study / folder / "README.md").read_text()
+        assert "that its user chose" in card
+        assert re.findall(r"^\| (\w+) \| [\d.]+ \| \\\[", card, re.M) == ["animals", "fruits"]
+        assert "base_model_relation: finetune" in card
+        assert "| lora.method | full |" in card
+        for untrue in ("cotune chose", "all datasets", "target only", "detectable", "adapter"):
+            assert untrue not in card

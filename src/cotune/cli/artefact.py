@@ -1,14 +1,17 @@
 """The folder that a final training leaves behind: adapter, tokenizer, model card."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cotune.cli.final import Outcome
 from cotune.cli.opening import Opened
 from cotune.config import StudyConfig
 from cotune.journal import read_journal
 from cotune.problem import Problem
-from cotune.reporting import Artefact, Report, build_report, model_card
+from cotune.reporting import Artefact, FinalScore, Report, build_report, model_card
 from cotune.training.embedded import HUB_NAME
 from cotune.verdict.wording import title
 
@@ -18,10 +21,25 @@ if TYPE_CHECKING:
 PACKAGES = ("cotune", "torch", "transformers", "peft")
 
 
-def write_card(opened: Opened, problem: Problem, adapter: "Adapter", folder: Path, *, name: str) -> None:
-    """Writes the model card of an adapter that was saved in `folder`."""
-    card = model_card(_report(opened, problem), _artefact(opened.config, problem, adapter, name))
-    (folder / "README.md").write_text(card, encoding="utf-8")
+def write_card(
+    opened: Opened,
+    problem: Problem,
+    outcome: Outcome,
+    folder: Path,
+    *,
+    name: str,
+    dev: Sequence[FinalScore] | None = None,
+) -> None:
+    """Writes the model card of what was saved in `folder`; `dev` are the scores of a mixture of the user's choice."""
+    settings = {"leaks": opened.config.leaks, **outcome.settings}
+    is_searched = dev is None
+    report = _searched(opened, problem, settings) if is_searched else build_report(problem, (), settings=settings)
+    artefact = replace(
+        _artefact(opened.config, problem, outcome.adapter, name),
+        chosen_by="search" if is_searched else "user",
+        dev=tuple(score for score in dev or () if score.mixture == title(problem, outcome.mixture)),
+    )
+    (folder / "README.md").write_text(model_card(report, artefact), encoding="utf-8")
 
 
 def budget_words(config: StudyConfig) -> str:
@@ -29,12 +47,11 @@ def budget_words(config: StudyConfig) -> str:
     return f"{config.budget.amount:,g} {config.budget.kind}"
 
 
-def _report(opened: Opened, problem: Problem) -> Report:
-    try:
-        view = read_journal(opened.folder)
-    except FileNotFoundError:  # a mixture of the user's choice needs no search
-        return build_report(problem, (), name=opened.config.name)
-    return build_report(problem, view.records, view.log, name=opened.config.name, settings=view.settings)
+def _searched(opened: Opened, problem: Problem, settings: Mapping[str, object]) -> Report:
+    view = read_journal(opened.folder)
+    return build_report(
+        problem, view.records, view.log, name=opened.config.name, settings={**view.settings, **settings}
+    )
 
 
 def _artefact(config: StudyConfig, problem: Problem, adapter: "Adapter", name: str) -> Artefact:
@@ -48,6 +65,7 @@ def _artefact(config: StudyConfig, problem: Problem, adapter: "Adapter", name: s
         seed=adapter.request.seed,
         budget=budget_words(config),
         versions={package: _version(package) for package in PACKAGES},
+        method=adapter.lora.method,
     )
 
 

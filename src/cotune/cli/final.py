@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A mixture's adapter and its results, by dataset, where it has a score."""
+    """A mixture's adapter, its results, by dataset, where it has a score, and the settings that they come from."""
 
     mixture: Mixture
     adapter: "Adapter"
     results: Mapping[str, TaskResult]
+    settings: Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Final:
 
     def train(
         self, mixtures: Iterable[Mixture], *, targets: Iterable[str], split: Split, folders: Mapping[Mixture, Path]
-    ) -> "list[Outcome]":
+    ) -> list[Outcome]:
         """Trains each mixture once, saves those that have a folder, then scores all on all rows of `split`."""
         with Stages(quiet=self.quiet) as stages:
             fine_tune = self._fine_tuning(tuple(targets), split)(stages.tell)
@@ -66,7 +67,8 @@ class Final:
                 if mixture in folders:
                     with whole(folders[mixture]):
                         adapters[-1].save(folders[mixture])
-            return [_outcome(adapter, fine_tune.score(adapter, split=split)) for adapter in adapters]
+            settings = fine_tune.settings()
+            return [_outcome(adapter, fine_tune.score(adapter, split=split), settings) for adapter in adapters]
 
     def _fine_tuning(self, targets: Sequence[str], split: Split) -> FineTuning:
         """Gives the fine-tuning whose `targets` are scored by their metrics, and nothing else."""
@@ -77,9 +79,9 @@ class Final:
         return FineTuning(config, tasks, cache_root() / "trunk")
 
 
-def _outcome(adapter: "Adapter", results: Mapping[str, TaskResult]) -> Outcome:
+def _outcome(adapter: "Adapter", results: Mapping[str, TaskResult], settings: Mapping[str, object]) -> Outcome:
     measured = {name: result for name, result in results.items() if result.score is not None}
-    return Outcome(adapter.request.mixture, adapter, measured)
+    return Outcome(adapter.request.mixture, adapter, measured, settings)
 
 
 def _without(task: Task, split: Split) -> Task:

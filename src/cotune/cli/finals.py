@@ -12,7 +12,7 @@ from cotune.cli.unfinished import unfinished
 from cotune.journal import Journal, JournalView, read_journal
 from cotune.mixture import Mixture
 from cotune.problem import Problem
-from cotune.reporting.logged import final_entry
+from cotune.reporting import entry_scores, final_entry
 from cotune.verdict import judge
 from cotune.verdict.wording import title
 
@@ -44,7 +44,7 @@ def train_final(final: Final, *, winner: bool, anchors: bool, reread_test: bool)
         outcomes = final.train([chosen, *rivals], targets=problem.targets, split="test", folders={chosen: scratch})
         entry = final_entry(problem, {outcome.mixture: outcome.results for outcome in outcomes})
         journal.log("test", entry | {"training_seed": final.seed, "budget": budget_words(final.opened.config)})
-        write_card(final.opened, problem, outcomes[0].adapter, scratch, name=final.out.name)
+        write_card(final.opened, problem, outcomes[0], scratch, name=final.out.name)
     conclude(final.out, entry, "test", as_json=final.quiet)
     return OK
 
@@ -61,11 +61,11 @@ def train_mixture(final: Final, mix: str | None, *, single: bool) -> int:
         alone = {Mixture.of([name]): scratch / "single" / name for name in mixture.names} if single else {}
         folders = alone | {mixture: scratch}
         outcomes = final.train([mixture, *alone], targets=mixture.names, split="dev", folders=folders)
+        entry = final_entry(problem, {outcome.mixture: outcome.results for outcome in outcomes})
         for outcome in outcomes:
             folder = folders[outcome.mixture]
             name = final.out.name if folder == scratch else folder.name
-            write_card(final.opened, problem, outcome.adapter, folder, name=name)
-    entry = final_entry(problem, {outcome.mixture: outcome.results for outcome in outcomes})
+            write_card(final.opened, problem, outcome, folder, name=name, dev=entry_scores(entry))
     conclude(final.out, entry, "dev", as_json=final.quiet)
     return OK
 
