@@ -1,5 +1,6 @@
 """Final trainings of a tiny language model: nothing that was trained or read is lost, and what is written is true."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from programs import save_model, write_pool
 
 from cotune.cli.app import call
 from cotune.journal import read_journal
+from cotune.journal.log import read_log
 
 pytestmark = pytest.mark.slow
 
@@ -112,9 +114,32 @@ def test_what_was_trained_is_kept_where_the_end_fails(study, cotune, refused, mo
     assert ".best.unfinished" in refused("train", "study.yaml", "--mix", "animals", "--out", "best")
 
 
-def test_the_card_of_a_mixture_of_one_s_own_tells_of_no_other(study, cotune):
-    done = cotune("train", "study.yaml", "--mix", "animals,fruits", "--single", "--out", "joint", "lora.method=full")
+def check_record(entries, printed):
+    (entry,) = entries
+    kept = entry.payload
+    assert kept["results"] == printed["results"]
+    assert [training["mixture"] for training in kept["trainings"]] == [
+        {"animals": 1, "fruits": 1},
+        {"animals": 1},
+        {"fruits": 1},
+    ]
+    assert all(training["tokens"] > 1000 and training["seconds"] > 0 for training in kept["trainings"])
+    assert (kept["training_seed"], kept["model"], kept["out"]) == (5, "model", "joint")
+    assert kept["metrics"] == {"animals": "accuracy", "fruits": "accuracy"}
+    assert kept["settings"]["lora"]["method"] == "full"
+    assert {name: len(digest) for name, digest in kept["datasets"].items()} == {"animals": 64, "fruits": 64}
+
+
+def test_the_card_of_a_mixture_of_one_s_own_and_its_record_tell_of_no_other(study, cotune):
+    given = ["--mix", "animals,fruits", "--single", "--seed", 5, "lora.method=full", "--out"]
+    done = cotune("train", "study.yaml", *given, "joint", "--json")
     assert done.code == 0, done.err
+    check_record(read_journal(study / "runs" / "study").logged("training"), json.loads(done.out))
+    assert cotune("train", "study.yaml", "name=fresh", *given, "again").code == 0
+    (entry,) = read_log(study / "runs" / "fresh" / "log.jsonl", 0)
+    assert entry.payload["results"] == json.loads(done.out)["results"]
+    assert cotune("run", "study.yaml", "name=fresh", "--trials", 1, "--reuse", "runs/study", "--in-process").code == 0
+    assert read_journal(study / "runs" / "fresh").logged("training") == [entry]
     for folder in ("joint", "joint/single/fruits"):
         card = (study / folder / "README.md").read_text()
         assert "that its user chose" in card

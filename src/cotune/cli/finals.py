@@ -2,17 +2,18 @@
 
 from datetime import UTC, datetime
 
-from cotune.cli.artefact import budget_words, write_card
+from cotune.cli.artefact import write_card
 from cotune.cli.conclusion import conclude
 from cotune.cli.console import print_text
 from cotune.cli.errors import OK
 from cotune.cli.final import Final
 from cotune.cli.mixtures import parse_mixture
+from cotune.cli.training_record import training_record
 from cotune.cli.unfinished import unfinished
-from cotune.journal import Journal, JournalView, read_journal
+from cotune.journal import Journal, JournalView, open_log, read_journal
 from cotune.mixture import Mixture
 from cotune.problem import Problem
-from cotune.reporting import entry_scores, final_entry
+from cotune.reporting import entry_scores
 from cotune.verdict import judge
 from cotune.verdict.wording import title
 
@@ -42,26 +43,28 @@ def train_final(final: Final, *, winner: bool, anchors: bool, reread_test: bool)
         Journal(view.folder, settings=view.settings, datasets=view.datasets, seed=view.seed) as journal,
     ):
         outcomes = final.train([chosen, *rivals], targets=problem.targets, split="test", folders={chosen: scratch})
-        entry = final_entry(problem, {outcome.mixture: outcome.results for outcome in outcomes})
-        journal.log("test", entry | {"training_seed": final.seed, "budget": budget_words(final.opened.config)})
+        entry = training_record(final, outcomes)
+        journal.log("test", entry)
         write_card(final.opened, problem, outcomes[0], scratch, name=final.out.name)
     conclude(final.out, entry, "test", as_json=final.quiet)
     return OK
 
 
 def train_mixture(final: Final, mix: str | None, *, single: bool) -> int:
-    """Trains a mixture of the user's choice, and each of its datasets alone with `single`; scores them on dev.
+    """Trains a mixture of the user's choice, and each of its datasets alone with `single`; scores and logs them.
 
     Raises:
-        ValueError: unknown datasets.
+        ValueError: unknown datasets, or a study folder that cannot be written.
     """
     problem = final.problem
     mixture = problem.everything if mix is None else parse_mixture(mix, problem)
+    log = open_log(final.opened.folder)
     with unfinished(final.out) as scratch:
         alone = {Mixture.of([name]): scratch / "single" / name for name in mixture.names} if single else {}
         folders = alone | {mixture: scratch}
         outcomes = final.train([mixture, *alone], targets=mixture.names, split="dev", folders=folders)
-        entry = final_entry(problem, {outcome.mixture: outcome.results for outcome in outcomes})
+        entry = training_record(final, outcomes)
+        log.append("training", entry)
         for outcome in outcomes:
             folder = folders[outcome.mixture]
             name = final.out.name if folder == scratch else folder.name
