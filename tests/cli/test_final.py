@@ -148,3 +148,23 @@ def test_the_card_of_a_mixture_of_one_s_own_and_its_record_tell_of_no_other(stud
         assert "| lora.method | full |" in card
         for untrue in ("cotune chose", "all datasets", "target only", "detectable", "adapter"):
             assert untrue not in card
+
+
+def test_a_dry_run_tells_what_would_be_trained_and_writes_nothing(study, cotune, refused):
+    given = ["train", "study.yaml", "--winner", "--out", "best"]
+    told = cotune(*given, "--dry-run")
+    assert told.code == 0, told.err
+    assert "Test was not read before." in told.out
+    facts = json.loads(cotune(*given, "--dry-run", "--json").out)
+    assert (facts["scored"], facts["split"], facts["test_read"], facts["refused"]) == (["animals"], "test", None, False)
+    own = json.loads(cotune("train", "study.yaml", "--mix", "fruits=2", "--out", "own", "--dry-run", "--json").out)
+    assert [(one["mixture"], own["scored"], own["split"]) for one in own["trainings"]] == [
+        ({"fruits": 1}, ["fruits"], "dev")
+    ]
+    assert readings(study) == 0
+    assert not [path for path in study.iterdir() if path.name in ("best", "own") or "unfinished" in path.name]
+    assert cotune(*given).code == 0
+    entry = read_journal(study / "runs" / "study").logged("test")[0].payload
+    for one, done in zip(facts["trainings"], entry["trainings"], strict=True):
+        assert (one["mixture"], one["tokens"]) == (done["mixture"], done["tokens"])
+    assert "--reread-test" in cotune("train", "study.yaml", "--winner", "--out", "more", "--dry-run").out

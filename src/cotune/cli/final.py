@@ -1,12 +1,13 @@
 """One call of `cotune train`: what it trains and how it is scored."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cotune.cache import cache_root
 from cotune.cli.opening import Opened
+from cotune.cli.planned import Planned
 from cotune.cli.progress import Stages
 from cotune.cli.unfinished import check_out, whole
 from cotune.config import FineTuning
@@ -17,6 +18,7 @@ from cotune.trial import Request, TaskResult
 
 if TYPE_CHECKING:
     from cotune.training.adapter import Adapter
+    from cotune.training.fine_tune import Estimate
 
 
 @dataclass(frozen=True)
@@ -55,28 +57,33 @@ class Final:
         check_out(out)
         return cls(opened, opened.problem(data=data), out, seed, quiet)
 
-    def train(
-        self, mixtures: Iterable[Mixture], *, targets: Iterable[str], split: Split, folders: Mapping[Mixture, Path]
-    ) -> list[Outcome]:
-        """Trains each mixture once, saves those that have a folder, then scores all on all rows of `split`."""
+    def train(self, planned: Planned, *, folders: Mapping[Mixture, Path]) -> list[Outcome]:
+        """Trains each mixture once, saves those that have a folder, then scores all on all rows of the split."""
         with Stages(quiet=self.quiet) as stages:
-            fine_tune = self._fine_tuning(tuple(targets), split)(stages.tell)
+            fine_tune = self._fine_tuning(planned)(stages.tell)
             adapters = []
-            for mixture in dict.fromkeys(mixtures):
+            for mixture in planned.mixtures:
                 adapters.append(fine_tune.fit(Request(mixture, self.seed)))
                 if mixture in folders:
                     with whole(folders[mixture]):
                         adapters[-1].save(folders[mixture])
             settings = fine_tune.settings()
-            return [_outcome(adapter, fine_tune.score(adapter, split=split), settings) for adapter in adapters]
+            scored = [fine_tune.score(adapter, split=planned.split) for adapter in adapters]
+        return [_outcome(*pair, settings) for pair in zip(adapters, scored, strict=True)]
 
-    def _fine_tuning(self, targets: Sequence[str], split: Split) -> FineTuning:
-        """Gives the fine-tuning whose `targets` are scored by their metrics, and nothing else."""
-        config = self.opened.config
+    def estimates(self, planned: Planned) -> "dict[Mixture, Estimate]":
+        """Gives what training each mixture would cost; loads the model and trains nothing."""
+        with Stages(quiet=self.quiet) as stages:
+            fine_tune = self._fine_tuning(planned)(stages.tell)
+            return {mixture: fine_tune.estimate(Request(mixture, self.seed)) for mixture in planned.mixtures}
+
+    def _fine_tuning(self, planned: Planned) -> FineTuning:
+        """Gives the fine-tuning whose targets are scored by their metrics, and nothing else."""
+        config, targets = self.opened.config, dict.fromkeys(planned.targets, 1.0)
         scoring = replace(config.scoring, metric_for=())
-        config = config.model_copy(update={"targets": dict.fromkeys(targets, 1.0), "scoring": scoring})
-        tasks = tuple(task if task.name in targets else _without(task, split) for task in self.problem.tasks)
-        return FineTuning(config, tasks, cache_root() / "trunk")
+        config = config.model_copy(update={"targets": targets, "scoring": scoring})
+        tasks = [task if task.name in targets else _without(task, planned.split) for task in self.problem.tasks]
+        return FineTuning(config, tuple(tasks), cache_root() / "trunk")
 
 
 def _outcome(adapter: "Adapter", results: Mapping[str, TaskResult], settings: Mapping[str, object]) -> Outcome:
