@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cotune.cache import cache_root
 from cotune.cli.opening import Opened
 from cotune.cli.planned import Planned
-from cotune.cli.progress import Stages
+from cotune.cli.stages import Stages, load_problem
 from cotune.cli.unfinished import check_out, whole
 from cotune.config import FineTuning
 from cotune.mixture import Mixture
@@ -55,7 +55,7 @@ class Final:
                 "since `cotune train` trains language models."
             )
         check_out(out)
-        return cls(opened, opened.problem(data=data), out, seed, quiet)
+        return cls(opened, load_problem(opened, data=data, quiet=quiet), out, seed, quiet)
 
     def train(self, planned: Planned, *, folders: Mapping[Mixture, Path]) -> list[Outcome]:
         """Trains each mixture once, saves those that have a folder, then scores all on all rows of the split."""
