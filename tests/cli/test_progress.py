@@ -1,9 +1,13 @@
 """What is shown while one waits: nothing is silent for long, and the time left is told."""
 
+import json
+import re
+
 import pytest
 from programs import save_model, write_pool
 
 from cotune.cli.stages import Pace, Stages
+from cotune.journal import read_journal
 from cotune.mixture import Mixture
 from cotune.trial import Progress, Request
 
@@ -89,3 +93,26 @@ def test_measuring_is_told(offline, cotune):
     done = cotune("check", "study.yaml", "model=model")
     assert done.code == 0, done.err
     assert [line for line in done.err.splitlines() if "measuring" in line] == ["measuring the time of animals + fruits"]
+
+
+def test_a_finished_trial_s_line_and_a_dry_run_tell_what_was_predicted(place, cotune):
+    run = ("run", "study.yaml", "search.confirm=0", "--in-process", "--trials")
+    done = cotune(*run, 6)
+    assert done.code == 0, done.err
+    shown = {float(mean): float(sd) for mean, sd in re.findall(r", predicted ([\d.]+) ± ([\d.]+)  ", done.err)}
+    proposals = [record.proposal for record in read_journal(place / "runs" / "study").records]
+    kept = {round(one.mean, 3): round(one.sd, 3) for one in proposals if one.mean is not None and one.sd is not None}
+    assert shown == kept != {}
+    (step,) = json.loads(cotune(*run, 7, "--dry-run", "--json").out)["next"]
+    assert f"predicted {step['mean']:.3f} ± {step['sd']:.3f}" in cotune(*run, 7, "--dry-run").out
+
+
+def test_lines_of_a_large_pool_stay_short(place, cotune):
+    names = [f"dataset_{number:02d}" for number in range(60)]
+    (place / "own_trainer.py").write_text("def evaluate(requests):\n    from cotune import each\n"
+        "    return each(lambda request: {'dataset_00': 0.5 + 0.001 * len(request.mixture)})(requests)\n")  # fmt: skip
+    study = f"evaluate: own_trainer:evaluate\ntargets: [dataset_00]\nsearch: {{sampler: random}}\ndatasets: {names}\n"
+    (place / "study.yaml").write_text(study)
+    done = cotune("run", "study.yaml", "--in-process", "--trials", 8)
+    assert done.code == 0, done.err
+    assert max(map(len, done.err.splitlines())) <= 180

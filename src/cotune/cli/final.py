@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cotune.cache import cache_root
 from cotune.cli.opening import Opened
 from cotune.cli.planned import Planned
+from cotune.cli.progress import ROOM
 from cotune.cli.stages import Stages, load_problem
 from cotune.cli.unfinished import check_out, whole
 from cotune.config import FineTuning
@@ -15,6 +17,7 @@ from cotune.mixture import Mixture
 from cotune.problem import Problem
 from cotune.task import Split, Task
 from cotune.trial import Request, TaskResult
+from cotune.verdict.wording import datasets_of
 
 if TYPE_CHECKING:
     from cotune.training.adapter import Adapter
@@ -59,7 +62,7 @@ class Final:
 
     def train(self, planned: Planned, *, folders: Mapping[Mixture, Path]) -> list[Outcome]:
         """Trains each mixture once, saves those that have a folder, then scores all on all rows of the split."""
-        with Stages(quiet=self.quiet) as stages:
+        with self._stages() as stages:
             fine_tune = self._fine_tuning(planned)(stages.tell)
             adapters = []
             for mixture in planned.mixtures:
@@ -73,9 +76,12 @@ class Final:
 
     def estimates(self, planned: Planned) -> "dict[Mixture, Estimate]":
         """Gives what training each mixture would cost; loads the model and trains nothing."""
-        with Stages(quiet=self.quiet) as stages:
+        with self._stages() as stages:
             fine_tune = self._fine_tuning(planned)(stages.tell)
             return {mixture: fine_tune.estimate(Request(mixture, self.seed)) for mixture in planned.mixtures}
+
+    def _stages(self) -> Stages:
+        return Stages(quiet=self.quiet, name=partial(datasets_of, self.problem, room=ROOM))
 
     def _fine_tuning(self, planned: Planned) -> FineTuning:
         """Gives the fine-tuning whose targets are scored by their metrics, and nothing else."""

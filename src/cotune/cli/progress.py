@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -14,8 +15,12 @@ from cotune.cli.errors import one_line
 from cotune.cli.stages import QUIET_SECONDS, Pace, about, columns, step
 from cotune.problem import Problem
 from cotune.study import Event, Finished
-from cotune.trial import Progress, Record, Trial
+from cotune.trial import Progress, Proposal, Record, Trial
 from cotune.verdict.noise import scored
+from cotune.verdict.wording import datasets_of
+
+ROOM = 60
+"""Characters for a mixture in a line; the journal and the report name it in full."""
 
 
 class Display:
@@ -46,7 +51,7 @@ class Display:
     def stage(self, progress: Progress) -> None:
         """Shows how far the running request's stage has come."""
         self.pace.note(progress)
-        what = about(progress, str)
+        what = about(progress, partial(datasets_of, self.problem, room=ROOM))
         words = escape(f"{what}  {self.pace.left}")
         self.bars.update(self.trial, description=words, total=progress.total, completed=progress.done, visible=True)
         if self.console.is_terminal:
@@ -96,7 +101,16 @@ class Display:
 
 
 def outcome(problem: Problem, record: Record, trial: Trial) -> str:
-    """Gives what became of a request: value or error, mixture, reason, seed and time."""
+    """Gives what became of a request: value or error, what was predicted, mixture, reason, seed and time."""
     what = f"{problem.value(trial):.3f}" if trial.is_finished else f"failed ({one_line(trial.error or '')})"
+    what = ", ".join(filter(None, [what, predicted(record.proposal)]))
+    mixture = datasets_of(problem, trial.request.mixture, room=ROOM)
     reused = f", reused from {trial.source}" if trial.source else f", {duration(trial.seconds)}"
-    return f"{what}  {trial.request.mixture}  ({record.proposal.reason}, seed {trial.request.seed}{reused})"
+    return f"{what}  {mixture}  ({record.proposal.reason}, seed {trial.request.seed}{reused})"
+
+
+def predicted(proposal: Proposal) -> str:
+    """Gives what was predicted of a proposal, with its standard deviation; "" where nothing predicts."""
+    if proposal.mean is None:
+        return ""
+    return f"predicted {proposal.mean:.3f}{'' if proposal.sd is None else f' ± {proposal.sd:.3f}'}"
