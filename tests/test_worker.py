@@ -44,6 +44,7 @@ def test_a_worker_gives_what_its_evaluation_gives_and_relays_progress(capfd: pyt
         here = list(factories.steady(lambda progress: None)(requests(0, 1, 2)))
         capfd.readouterr()
         assert list(worker(requests(0, 1, 2))) == here
+    assert told[0] == Progress(None, "load", 0, 1)
     assert [(found.request.seed, found.done) for found in told if found.request] == [
         (seed, step) for seed in (0, 1, 2) for step in (1, 2)
     ]

@@ -16,7 +16,8 @@ Tell = Callable[[Progress], None]
 
 
 def steady(tell: Tell) -> Evaluate:
-    """Tells two steps and gives a score that depends on the request alone."""
+    """Tells that it loads, then two steps, and gives a score that depends on the request alone."""
+    tell(Progress(None, "load", 0, 1))
 
     def evaluate(request: Request) -> dict[str, float]:
         for step in (1, 2):

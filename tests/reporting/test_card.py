@@ -1,14 +1,16 @@
+from typing import Any
+
 import pytest
 import yaml
 
 from cotune.mixture import Mixture
-from cotune.reporting import Artefact, Report, model_card
+from cotune.reporting import Artefact, FinalScore, Report, model_card
 from cotune.trial import Exposure
 
 MIXTURE = Mixture.of("ab")
 
 
-def artefact(report: Report, **changes: str) -> Artefact:
+def artefact(report: Report, **changes: Any) -> Artefact:
     texts = {"name": "tiny", "label": "a + b", "base_model": "org/model", "budget": "12,000 tokens", **changes}
     exposure = {"a": Exposure(6000, 60, 1.2), "b": Exposure(6000, 50, 0.8)}
     return Artefact(mixture=MIXTURE, exposure=exposure, seed=3, versions={"torch": "2.13"}, **texts)
@@ -73,3 +75,27 @@ def test_without_a_test_score_the_card_says_so(report: Report) -> None:
 
 def test_every_edge_case_has_a_card(edge: Report) -> None:
     assert head(model_card(edge, artefact(edge)))["datasets"] == ["a", "b"]
+
+
+def test_a_mixture_of_the_user_s_choice_is_told_by_its_own_scores_alone(tested: Report) -> None:
+    dev = (FinalScore("a + b", "a", 0.5, 0.4, 0.6), FinalScore("a + b", "b", 0.25))
+    card = model_card(tested, artefact(tested, chosen_by="user", dev=dev))
+    assert "that its user chose" in card
+    assert "| a | 50.0 | \\[40.0, 60.0\\] |" in card
+    assert "| b | 25.0 |  |" in card
+    for untrue in ("cotune chose", tested.verdict.sentence, "On test", "target only", "| search |", *tested.warnings):
+        assert untrue not in card
+    (model,) = head(card)["model-index"]  # type: ignore[misc]
+    assert [(line["dataset"]["split"], line["metrics"][0]["value"]) for line in model["results"]] == [
+        ("dev", 0.5),
+        ("dev", 0.25),
+    ]
+
+
+def test_full_weights_are_no_adapter(tested: Report) -> None:
+    card = model_card(tested, artefact(tested, method="full"))
+    found = head(card)
+    assert found["base_model_relation"] == "finetune"
+    assert found["library_name"] == "transformers"
+    assert "lora" not in found["tags"]  # type: ignore[operator]
+    assert "adapter" not in card.replace("adapter\\_", "")

@@ -1,15 +1,17 @@
 """The folder that a final training leaves behind: adapter, tokenizer, model card."""
 
-import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cotune.cli.final import Outcome
 from cotune.cli.opening import Opened
 from cotune.config import StudyConfig
 from cotune.journal import read_journal
 from cotune.problem import Problem
-from cotune.reporting import Artefact, Report, build_report, model_card
+from cotune.reporting import Artefact, FinalScore, Report, build_report, model_card
 from cotune.training.embedded import HUB_NAME
 from cotune.verdict.wording import title
 
@@ -19,26 +21,25 @@ if TYPE_CHECKING:
 PACKAGES = ("cotune", "torch", "transformers", "peft")
 
 
-def check_out(out: Path) -> None:
-    """Checks that nothing is overwritten.
-
-    Raises:
-        ValueError: `out` is a file, or a folder with something in it.
-    """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ValueError(f"{str(out)!r} is there already, and not an empty folder; choose another --out.")
-
-
-def write_artefact(opened: Opened, problem: Problem, adapter: "Adapter", out: Path) -> None:
-    """Writes adapter, tokenizer and model card to `out`, all of it or nothing."""
-    scratch = out.with_name(f".{out.name}.unfinished")
-    shutil.rmtree(scratch, ignore_errors=True)
-    adapter.save(scratch)
-    card = model_card(_report(opened, problem), _artefact(opened.config, problem, adapter, out.name))
-    (scratch / "README.md").write_text(card, encoding="utf-8")
-    if out.is_dir():
-        out.rmdir()
-    scratch.rename(out)
+def write_card(
+    opened: Opened,
+    problem: Problem,
+    outcome: Outcome,
+    folder: Path,
+    *,
+    name: str,
+    dev: Sequence[FinalScore] | None = None,
+) -> None:
+    """Writes the model card of what was saved in `folder`; `dev` are the scores of a mixture of the user's choice."""
+    settings = {"leaks": opened.config.leaks, **outcome.settings}
+    is_searched = dev is None
+    report = _searched(opened, problem, settings) if is_searched else build_report(problem, (), settings=settings)
+    artefact = replace(
+        _artefact(opened.config, problem, outcome.adapter, name),
+        chosen_by="search" if is_searched else "user",
+        dev=tuple(score for score in dev or () if score.mixture == title(problem, outcome.mixture)),
+    )
+    (folder / "README.md").write_text(model_card(report, artefact), encoding="utf-8")
 
 
 def budget_words(config: StudyConfig) -> str:
@@ -46,12 +47,11 @@ def budget_words(config: StudyConfig) -> str:
     return f"{config.budget.amount:,g} {config.budget.kind}"
 
 
-def _report(opened: Opened, problem: Problem) -> Report:
-    try:
-        view = read_journal(opened.folder)
-    except FileNotFoundError:  # a mixture of the user's choice needs no search
-        return build_report(problem, (), name=opened.config.name)
-    return build_report(problem, view.records, view.log, name=opened.config.name, settings=view.settings)
+def _searched(opened: Opened, problem: Problem, settings: Mapping[str, object]) -> Report:
+    view = read_journal(opened.folder)
+    return build_report(
+        problem, view.records, view.log, name=opened.config.name, settings={**view.settings, **settings}
+    )
 
 
 def _artefact(config: StudyConfig, problem: Problem, adapter: "Adapter", name: str) -> Artefact:
@@ -65,6 +65,7 @@ def _artefact(config: StudyConfig, problem: Problem, adapter: "Adapter", name: s
         seed=adapter.request.seed,
         budget=budget_words(config),
         versions={package: _version(package) for package in PACKAGES},
+        method=adapter.lora.method,
     )
 
 

@@ -36,10 +36,12 @@ def check(
     from cotune.cache import cache_root
     from cotune.cli.inspection import inspect
     from cotune.cli.opening import chosen_targets, open_study
+    from cotune.cli.stages import Stages
 
     changes = [*(overrides or ()), *chosen_targets(target, targets), *given([("search.seed", seed)])]
     opened = open_study(study, changes)
-    found = inspect(opened, data=data, cache=cache_root() / "trunk", measure=measure)
+    with Stages(quiet=as_json, verb="measuring the time of") as stages:
+        found = inspect(opened, data=data, cache=cache_root() / "trunk", measure=measure, tell=stages.tell)
     if as_json:
         print_json(plain(found))
     else:

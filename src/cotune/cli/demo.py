@@ -34,6 +34,7 @@ def demo(
     from cotune.cli.report import write_report
     from cotune.cli.run import again, given
     from cotune.cli.searching import Search
+    from cotune.cli.stages import load_problem
 
     resource = files("cotune") / "demo.yaml"
     if show:
@@ -43,7 +44,7 @@ def demo(
     with as_file(resource) as file:
         opened = open_study(file, changes, runs=runs)
         command = again(["demo"], changes, {"--data": [data], "--runs": [runs]})
-        search = Search(opened, opened.problem(data=data), command, quiet=as_json)
+        search = Search(opened, load_problem(opened, data=data, quiet=as_json), command, quiet=as_json)
         if dry_run:
             return preview(search, as_json=as_json)
         code = search.run()

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from cotune.cli.errors import describe
 from cotune.cli.opening import Opened
-from cotune.config import FineTuning, OwnEvaluation, build_problem, build_sampler, evaluation
+from cotune.config import OwnEvaluation, build_problem, build_sampler, evaluation
+from cotune.config.build import Tell
 from cotune.config.pool import load_entries, names_only, without_leaks
 from cotune.problem import Problem
 from cotune.task import Task
@@ -14,6 +15,7 @@ from cotune.tasks import lost_rows, render
 from cotune.tasks.held_out import shared_with_test
 from cotune.tasks.leaks import Leak, find_leaks
 from cotune.tasks.statistics import Statistics, statistics
+from cotune.training import FineTune
 from cotune.trial import Exposure, Request
 
 FEW_ROWS = 50
@@ -72,8 +74,10 @@ class Inspection:
     errors: tuple[str, ...] = ()
 
 
-def inspect(opened: Opened, *, data: Path | None, cache: Path, measure: bool) -> Inspection:
+def inspect(opened: Opened, *, data: Path | None, cache: Path, measure: bool, tell: Tell | None = None) -> Inspection:
     """Checks data, leaks, lengths and cost of a study; with `measure` it trains a few examples to tell the time.
+
+    `tell` is told how far fetching, loading and measuring are.
 
     Raises:
         ValueError: the study itself makes no sense, as an unknown target.
@@ -86,7 +90,7 @@ def inspect(opened: Opened, *, data: Path | None, cache: Path, measure: bool) ->
         problem = build_problem(config, names_only(config.datasets))
         OwnEvaluation(config.evaluate, opened.base)()
         return replace(empty, targets=problem.targets, mixtures=problem.count())
-    loaded, errors = _load(opened, data)
+    loaded, errors = _load(opened, data, tell)
     if errors:
         return replace(empty, errors=tuple(errors))
     leaks = find_leaks(loaded)
@@ -107,15 +111,16 @@ def inspect(opened: Opened, *, data: Path | None, cache: Path, measure: bool) ->
     if isinstance(factory, OwnEvaluation):
         factory()
         return found
-    return _with_cost(found, factory, problem, measure=measure)
+    trials = config.search.trials
+    return _with_cost(found, factory(tell), Request(problem.everything), trials, measure=measure)
 
 
-def _load(opened: Opened, data: Path | None) -> tuple[list[Task], list[str]]:
+def _load(opened: Opened, data: Path | None, tell: Tell | None) -> tuple[list[Task], list[str]]:
     tasks: list[Task] = []
     errors: list[str] = []
     for entry in opened.config.datasets:
         try:
-            tasks += load_entries([entry], opened.base, data=data)
+            tasks += load_entries([entry], opened.base, data=data, progress=tell)
         except (OSError, ValueError) as error:
             errors.append(describe(error))
     return tasks, errors
@@ -168,12 +173,9 @@ def _target_warnings(task: Task, dev_rows: int | None) -> Iterator[str]:
         yield f"Target {task.name!r} has no test rows, so `cotune train` has nothing to report on."
 
 
-def _with_cost(found: Inspection, factory: FineTuning, problem: Problem, *, measure: bool) -> Inspection:
-    """Adds what needs the model: shares, cost and its advice."""
-    fine_tune = factory()
-    request = Request(problem.everything)
+def _with_cost(found: Inspection, fine_tune: FineTune, request: Request, trials: int, *, measure: bool) -> Inspection:
+    """Adds what needs the model: shares, cost of all `trials` and its advice."""
     one = fine_tune.estimate(request, measure=measure)
-    trials = factory.config.search.trials
     seconds = None if one.seconds is None else one.seconds * trials + (one.first_seconds or 0.0)
     return replace(
         found,

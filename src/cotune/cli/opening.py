@@ -8,6 +8,7 @@ from pathlib import Path
 from cotune import __version__
 from cotune.cli.errors import say
 from cotune.config import StudyConfig, build_problem, load_config, load_targets
+from cotune.config.build import Tell
 from cotune.config.dump import dump_config
 from cotune.config.pool import Entry, load_entries, names_only, pool_entries, without_leaks
 from cotune.journal.files import write_whole
@@ -26,16 +27,16 @@ class Opened:
     base: Path
     folder: Path
 
-    def problem(self, *, data: Path | None = None, clean: bool = True) -> Problem:
+    def problem(self, *, data: Path | None = None, clean: bool = True, tell: Tell | None = None) -> Problem:
         """Gives the problem with all rows loaded; `data` stands in for the datasets' sources.
 
-        With `clean`, leaking train rows are dropped or refused, as the study says.
+        With `clean`, leaking train rows are dropped or refused, as the study says. `tell` is told of what is fetched.
         """
         entries = self.config.datasets
         sketch = build_problem(self.config, names_only(entries))  # names are checked before minutes go into loading
         if self.config.evaluate is not None and all(isinstance(entry, Task) for entry in entries):
             return sketch
-        tasks = load_entries(entries, self.base, data=data)
+        tasks = load_entries(entries, self.base, data=data, progress=tell)
         return build_problem(self.config, without_leaks(tasks, self.config.leaks) if clean else tasks)
 
 

@@ -2,6 +2,7 @@
 
 from cotune.cli.console import Json, print_json, print_text
 from cotune.cli.errors import OK
+from cotune.cli.progress import predicted
 from cotune.cli.searching import Search
 from cotune.study import Stopped
 from cotune.study.phases import spent
@@ -14,7 +15,13 @@ def preview(search: Search, *, as_json: bool) -> int:
     ended, following = (step, []) if isinstance(step, Stopped) else (None, step)
     if as_json:
         steps: list[Json] = [
-            {"mixture": proposal.request.mixture.to_json(), "seed": proposal.request.seed, "reason": proposal.reason}
+            {
+                "mixture": proposal.request.mixture.to_json(),
+                "seed": proposal.request.seed,
+                "reason": proposal.reason,
+                "mean": proposal.mean,
+                "sd": proposal.sd,
+            }
             for proposal in following
         ]
         facts: dict[str, Json] = {"folder": str(search.opened.folder), "used": used, "trials": limit}
@@ -26,6 +33,7 @@ def preview(search: Search, *, as_json: bool) -> int:
         return OK
     print_text(f"{counted} A run would begin with:")
     for proposal in following:
-        print_text(f"  {proposal.request.mixture}  ({proposal.reason}, seed {proposal.request.seed})")
+        reasons = filter(None, [proposal.reason, predicted(proposal), f"seed {proposal.request.seed}"])
+        print_text(f"  {proposal.request.mixture}  ({', '.join(reasons)})")
     print_text("Nothing was trained. Cost: see cotune check.")
     return OK

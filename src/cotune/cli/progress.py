@@ -2,23 +2,25 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn
 from rich.progress import Progress as Bars
 
-from cotune.cli.console import duration, shorten
+from cotune.cli.console import duration
 from cotune.cli.errors import one_line
+from cotune.cli.stages import QUIET_SECONDS, Pace, about, columns, step
 from cotune.problem import Problem
 from cotune.study import Event, Finished
-from cotune.trial import Progress, Record, Request, Trial
+from cotune.trial import Progress, Proposal, Record, Trial
 from cotune.verdict.noise import scored
+from cotune.verdict.wording import datasets_of
 
-QUIET_SECONDS = 30
-"""Where there are no bars, a long trial tells so often how far it is."""
+ROOM = 60
+"""Characters for a mixture in a line; the journal and the report name it in full."""
 
 
 class Display:
@@ -31,9 +33,11 @@ class Display:
         self.trained = 0
         self.started = self.spoke = time.monotonic()
         self.console = Console(stderr=True, quiet=quiet)
-        self.bars = Bars(*_columns(), console=self.console, transient=True, disable=not self.console.is_terminal)
+        self.bars = Bars(*columns(), console=self.console, transient=True, disable=not self.console.is_terminal)
         self.study = self.bars.add_task("fine-tunings", total=total)
         self.trial = self.bars.add_task("", total=None, visible=False)
+        self.pace = Pace()
+        self.loading = ""
 
     def __enter__(self) -> Self:
         self.bars.start()
@@ -46,10 +50,17 @@ class Display:
 
     def stage(self, progress: Progress) -> None:
         """Shows how far the running request's stage has come."""
-        what = about(progress)
-        self.bars.update(self.trial, description=what, total=progress.total, completed=progress.done, visible=True)
-        if not self.console.is_terminal and time.monotonic() - self.spoke >= QUIET_SECONDS:
-            self.say(f"  {what} {progress.done}/{progress.total}")
+        self.pace.note(progress)
+        what = about(progress, partial(datasets_of, self.problem, room=ROOM))
+        words = escape(f"{what}  {self.pace.left}")
+        self.bars.update(self.trial, description=words, total=progress.total, completed=progress.done, visible=True)
+        if self.console.is_terminal:
+            return
+        if progress.request is None and progress.stage != self.loading:
+            self.loading = progress.stage
+            self.say(escape(progress.stage))
+        elif time.monotonic() - self.spoke >= QUIET_SECONDS:
+            self.say(escape(f"  {step(progress, what, self.pace)}"))
 
     def resumed(self, records: Sequence[Record]) -> None:
         """Counts what an earlier run has left."""
@@ -90,43 +101,16 @@ class Display:
 
 
 def outcome(problem: Problem, record: Record, trial: Trial) -> str:
-    """Gives what became of a request: value or error, mixture, reason, seed and time."""
+    """Gives what became of a request: value or error, what was predicted, mixture, reason, seed and time."""
     what = f"{problem.value(trial):.3f}" if trial.is_finished else f"failed ({one_line(trial.error or '')})"
+    what = ", ".join(filter(None, [what, predicted(record.proposal)]))
+    mixture = datasets_of(problem, trial.request.mixture, room=ROOM)
     reused = f", reused from {trial.source}" if trial.source else f", {duration(trial.seconds)}"
-    return f"{what}  {trial.request.mixture}  ({record.proposal.reason}, seed {trial.request.seed}{reused})"
+    return f"{what}  {mixture}  ({record.proposal.reason}, seed {trial.request.seed}{reused})"
 
 
-class Stages:
-    """Shows how far each stage of a single training has come: a bar on a terminal, a line per training elsewhere."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self.console = Console(stderr=True, quiet=quiet)
-        self.bars = Bars(*_columns(), console=self.console, transient=True, disable=not self.console.is_terminal)
-        self.bar = self.bars.add_task("", total=None)
-        self.last: Request | None = None
-
-    def __enter__(self) -> Self:
-        self.bars.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.bars.stop()
-
-    def tell(self, progress: Progress) -> None:
-        """Shows how far the running stage has come."""
-        if progress.request is not None and progress.request != self.last and not self.console.is_terminal:
-            self.console.print(escape(f"training {progress.request.mixture}"), highlight=False, soft_wrap=True)
-        self.last = progress.request or self.last
-        self.bars.update(self.bar, description=about(progress), total=progress.total, completed=progress.done)
-
-
-def about(progress: Progress) -> str:
-    """Gives mixture and stage for a bar, as markup."""
-    mixture = "" if progress.request is None else f"{shorten(str(progress.request.mixture), 40)}: "
-    return escape(f"{mixture}{shorten(progress.stage, 40)}")
-
-
-def _columns() -> tuple[ProgressColumn, ...]:
-    return TextColumn("{task.description}"), BarColumn(bar_width=30), MofNCompleteColumn()
+def predicted(proposal: Proposal) -> str:
+    """Gives what was predicted of a proposal, with its standard deviation; "" where nothing predicts."""
+    if proposal.mean is None:
+        return ""
+    return f"predicted {proposal.mean:.3f}{'' if proposal.sd is None else f' ± {proposal.sd:.3f}'}"

@@ -53,6 +53,7 @@ def run(
     from cotune.cli.opening import chosen_targets, open_study
     from cotune.cli.preview import preview
     from cotune.cli.searching import Search
+    from cotune.cli.stages import load_problem
 
     settings = {
         "search.trials": trials,
@@ -67,7 +68,7 @@ def run(
     opened = open_study(study, changes, runs=runs)
     search = Search(
         opened,
-        opened.problem(data=data),
+        load_problem(opened, data=data, quiet=as_json),
         again(["run", str(study)], changes, {"--data": [data], "--runs": [runs], "--reuse": reuse or []}),
         reuse=tuple(reuse or ()),
         in_process=in_process,

@@ -27,6 +27,7 @@ def train(
     reread_test: Annotated[
         bool, typer.Option("--reread-test", help="Read test again; choosing by it makes its scores optimistic.")
     ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be trained; train nothing.")] = False,
     data: DataFolder = None,
     runs: RunsFolder = None,
     as_json: AsJson = False,
@@ -40,11 +41,20 @@ def train(
     cotune train study.yaml --out joint/ --mix reviews,news --single
     Next: peft.PeftModel.from_pretrained(base, "best/")
     """
-    from cotune.cli.finals import Final, train_final, train_mixture
+    from cotune.cli.final import Final
+    from cotune.cli.finals import train_final, train_mixture
     from cotune.cli.opening import open_run
+    from cotune.cli.planned import plan_final, plan_mixture
+    from cotune.cli.train_preview import preview_training
+    from cotune.journal import read_journal
 
     opened = open_run(study, overrides or (), runs=runs)
     final = Final.prepare(opened, out=out, seed=seed, data=data, quiet=as_json)
-    if mix is not None or single:
-        return train_mixture(final, mix, single=single)
-    return train_final(final, winner=winner, anchors=anchors, reread_test=reread_test)
+    view = None if mix is not None or single else read_journal(opened.folder)
+    if view is None:
+        planned = plan_mixture(final.problem, mix, single=single)
+    else:
+        planned = plan_final(view, final.problem, winner=winner, anchors=anchors)
+    if dry_run:
+        return preview_training(final, planned, reread_test=reread_test)
+    return train_mixture(final, planned) if view is None else train_final(final, planned, view, reread_test=reread_test)

@@ -1,7 +1,7 @@
 """Pools: which datasets there are, and how they are loaded."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -14,6 +14,7 @@ from cotune.tasks.leaks import Leak, drop_leaks, find_leaks
 from cotune.tasks.load import load_task
 from cotune.tasks.pool import folder_specs
 from cotune.tasks.spec import DatasetSpec
+from cotune.trial import Progress
 
 _LOG = logging.getLogger(__name__)
 
@@ -48,8 +49,16 @@ def names_only(entries: Iterable[Entry]) -> tuple[Task, ...]:
     return tuple(Task(entry.name) for entry in entries)
 
 
-def load_entries(entries: Iterable[Entry], base: Path, *, data: Path | None = None) -> tuple[Task, ...]:
+def load_entries(
+    entries: Iterable[Entry],
+    base: Path,
+    *,
+    data: Path | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> tuple[Task, ...]:
     """Loads datasets; paths are relative to `base`. A folder of `data` with a dataset's name stands in for its source.
+
+    `progress` is told of what is fetched.
 
     Raises:
         FileNotFoundError: a dataset, or `data`, is not there.
@@ -57,15 +66,15 @@ def load_entries(entries: Iterable[Entry], base: Path, *, data: Path | None = No
     """
     if data is not None and not data.is_dir():
         raise FileNotFoundError(f"There is no data folder {str(data)!r}.")
-    return tuple(_load(entry, base, data) for entry in entries)
+    return tuple(_load(entry, base, data, progress) for entry in entries)
 
 
-def _load(entry: Entry, base: Path, data: Path | None) -> Task:
+def _load(entry: Entry, base: Path, data: Path | None, progress: Callable[[Progress], None] | None) -> Task:
     if data is not None and (data / entry.name).is_dir():
         return load_task(_stand_in(entry), data)
     if isinstance(entry, Task):
         raise ValueError(f"Dataset {entry.name!r} has no path; add one, or give a folder of datasets with --data.")
-    return load_task(entry, base)
+    return load_task(entry, base, progress=progress)
 
 
 def _stand_in(entry: Entry) -> DatasetSpec:

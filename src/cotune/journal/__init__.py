@@ -5,6 +5,7 @@ from cotune.journal.export import export_csv, export_jsonl, status
 from cotune.journal.log import LogEntry
 from cotune.journal.reader import JournalView, read_journal
 from cotune.journal.rebuild import rebuild
+from cotune.journal.study_log import StudyLog, open_log
 from cotune.journal.writer import Journal
 
 __all__ = [
@@ -13,8 +14,10 @@ __all__ = [
     "JournalError",
     "JournalView",
     "LogEntry",
+    "StudyLog",
     "export_csv",
     "export_jsonl",
+    "open_log",
     "read_journal",
     "rebuild",
     "status",

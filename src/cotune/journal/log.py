@@ -1,5 +1,6 @@
 """The study's log: one JSON object a line, appended; a line torn by a power cut is ignored and repaired."""
 
+import fcntl
 import json
 import os
 import time
@@ -33,6 +34,7 @@ def append_log(path: Path, group: int, kind: str, payload: Mapping[str, Json]) -
     with explained(path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)  # `StudyLog` appends beside the study's writer
             _append(descriptor, line.encode())
         finally:
             os.close(descriptor)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import yaml
 
@@ -22,7 +23,8 @@ class Artefact:
     """The trained model that a card describes.
 
     `label` is its mixture's name in the report's test scores, `budget` words such as "200,000 tokens", `exposure` what
-    was trained of each dataset, `base_model` the hub id (or name) of the model that the adapter belongs to.
+    was trained of each dataset, `base_model` the hub id (or name) of the model that the adapter belongs to. Who chose
+    the mixture is `chosen_by`; `dev` are the scores of a mixture of the user's choice, which is not tested.
     """
 
     name: str
@@ -34,6 +36,14 @@ class Artefact:
     budget: str
     licence: str = "other"
     versions: Mapping[str, str] = field(default_factory=dict)
+    chosen_by: Literal["search", "user"] = "search"
+    method: Literal["lora", "full"] = "lora"
+    dev: tuple[FinalScore, ...] = ()
+
+    @property
+    def noun(self) -> str:
+        """What was trained, in a word."""
+        return "adapter" if self.method == "lora" else "model"
 
 
 def model_card(report: Report, artefact: Artefact) -> str:
@@ -46,9 +56,8 @@ def model_card(report: Report, artefact: Artefact) -> str:
     sections = [
         f"---\n{head}---",
         f"# {escape(artefact.name)}",
-        f"An adapter for {escape(artefact.base_model)}, fine-tuned on a mixture of datasets that cotune chose among "
-        f"{len(report.datasets)} for {escape(', '.join(report.targets))}.",
-        f"## Why this mixture\n\n{escape(report.verdict.sentence)}",
+        _introduction(report, artefact),
+        f"## Why this mixture\n\n{_why(report, artefact)}",
         f"## Mixture\n\n{_mixture(report, artefact)}",
         f"## Scores\n\n{_scores(report, artefact)}",
         f"## Training\n\n{_training(report, artefact)}",
@@ -57,14 +66,29 @@ def model_card(report: Report, artefact: Artefact) -> str:
     return "\n\n".join(sections) + "\n"
 
 
+def _introduction(report: Report, artefact: Artefact) -> str:
+    base = escape(artefact.base_model)
+    what = f"An adapter for {base}, " if artefact.method == "lora" else f"A copy of {base}, its weights "
+    if artefact.chosen_by == "user":
+        return f"{what}fine-tuned on a mixture of datasets that its user chose."
+    targets = escape(", ".join(report.targets))
+    return f"{what}fine-tuned on a mixture of datasets that cotune chose among {len(report.datasets)} for {targets}."
+
+
+def _why(report: Report, artefact: Artefact) -> str:
+    if artefact.chosen_by == "user":
+        return "Its user named it; no search says that another would not be better."
+    return escape(report.verdict.sentence)
+
+
 def _head(report: Report, artefact: Artefact) -> JsonTree:
     head: dict[str, JsonTree] = {
         "base_model": artefact.base_model,
-        "base_model_relation": "adapter",
-        "library_name": "peft",
+        "base_model_relation": "adapter" if artefact.method == "lora" else "finetune",
+        "library_name": "peft" if artefact.method == "lora" else "transformers",
         "pipeline_tag": "text-generation",
         "license": artefact.licence,
-        "tags": ["cotune", "lora", "data-mixture"],
+        "tags": ["cotune", *(["lora"] if artefact.method == "lora" else []), "data-mixture"],
         "datasets": list(artefact.mixture.names),
     }
     results = list(_results(report, artefact))
@@ -80,12 +104,18 @@ def _results(report: Report, artefact: Artefact) -> Iterable[JsonTree]:
         metric = line.metric if line else "score"
         yield {
             "task": {"type": HUB_TASKS.get(line.kind if line else "", "text-generation")},
-            "dataset": {"name": score.dataset, "type": score.dataset, "split": "test"},
+            "dataset": {
+                "name": score.dataset,
+                "type": score.dataset,
+                "split": "dev" if artefact.chosen_by == "user" else "test",
+            },
             "metrics": [{"type": metric, "name": metric, "value": round(score.score, 4)}],
         }
 
 
-def _own_scores(report: Report, artefact: Artefact) -> list[FinalScore]:
+def _own_scores(report: Report, artefact: Artefact) -> Sequence[FinalScore]:
+    if artefact.chosen_by == "user":
+        return artefact.dev
     return [score for score in report.test if score.mixture == artefact.label]
 
 
@@ -107,6 +137,9 @@ def _dataset_row(name: str, parts: int, seen: Exposure, total: int, line: Datase
 
 def _scores(report: Report, artefact: Artefact) -> str:
     percent = f"{100 * report.verdict.level:g} %"
+    if artefact.chosen_by == "user":
+        own = [[score.dataset, points(score.score), _reach(score)] for score in artefact.dev]
+        return f"On all rows of dev, by this training:\n\n{table(['dataset', 'score', percent], own)}"
     test = [
         [score.mixture, score.dataset, points(score.score), _reach(score)]
         for score in sorted(report.test, key=lambda score: score.mixture != artefact.label)
@@ -130,15 +163,21 @@ def _reach(score: FinalScore) -> str:
 
 def _training(report: Report, artefact: Artefact) -> str:
     facts = {"budget": artefact.budget, "seed": str(artefact.seed)}
-    facts |= {"search": f"{report.cost.fine_tunings} fine-tunings, {report.cost.tokens:,} tokens"}
+    if artefact.chosen_by == "search":
+        facts["search"] = f"{report.cost.fine_tunings} fine-tunings, {report.cost.tokens:,} tokens"
     rows = [*facts.items(), *report.settings.items(), *{**report.versions, **artefact.versions}.items()]
     return table(["", "value"], [list(row) for row in rows])
 
 
 def _caveats(report: Report, artefact: Artefact) -> str:
-    lines = [*report.warnings]
-    if not _own_scores(report, artefact):
-        lines.append("No test score: what is known comes from dev rows, which the search used to choose.")
-    lines.append("The mixture was chosen for the targets above; on other tasks the adapter may be worse than its base.")
+    untested = "No test score: what is known comes from dev rows"
+    others = f"the {artefact.noun} may be worse than its base."
+    if artefact.chosen_by == "user":
+        lines = [f"{untested}.", f"On other tasks than those scored above, {others}"]
+    else:
+        lines = [*report.warnings]
+        if not _own_scores(report, artefact):
+            lines.append(f"{untested}, which the search used to choose.")
+        lines.append(f"The mixture was chosen for the targets above; on other tasks {others}")
     lines.append("The licence of every dataset in the table applies; check them before use.")
     return "\n".join(f"- {escape(line)}" for line in lines)

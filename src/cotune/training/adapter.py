@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cotune.training.lora import State, adapted
 from cotune.training.model import LanguageModel
+from cotune.training.origin import first_line
 from cotune.training.settings import Lora
 from cotune.trial import Exposure, Request
 
@@ -26,8 +27,20 @@ class Adapter:
         """Writes a folder that `peft.PeftModel.from_pretrained` loads, tokenizer included.
 
         With `method="full"` it is a whole model for `AutoModelForCausalLM.from_pretrained`.
+
+        Raises:
+            OSError: the disk is full or refuses.
         """
         folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._write(folder)
+        except Exception as error:
+            if "os error" not in str(error):
+                raise
+            reason = f"{first_line(error).rstrip('.')}. Free some space, or choose another folder."
+            raise OSError(f"Cannot write {str(folder)!r}: {reason}") from error  # safetensors has an error of its own
+
+    def _write(self, folder: Path) -> None:
         with adapted(self.model, self.lora, seed=0, state=self.state) as trainee:
             trainee.save(folder)
         self.model.tokenizer.save_pretrained(folder)

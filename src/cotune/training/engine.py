@@ -39,7 +39,7 @@ class Engine:
         if setup.train.threads is not None:
             torch.set_num_threads(setup.train.threads)
         self.setup = setup
-        self.model = load_model(setup.model, train=setup.train, lora=setup.lora)
+        self.model = load_model(setup.model, train=setup.train, lora=setup.lora, progress=report)
         self.encoder = Encoder(self.model.tokenizer, style=setup.train.prompt_style)
         longest = max(setup.train.length_of(task.name) for task in setup.tasks)
         longest += setup.scoring.max_new_tokens or LONGEST_OUTPUT
@@ -110,13 +110,13 @@ class Engine:
         with adapted(self.model, self.setup.lora, seed=0, state=adapter.state):
             return within_memory(lambda limit: self._sit(adapter.request, exams, limit), PACK_TOKENS)
 
-    def rehearse(self, drawn: Plan, exams: Sequence[Exam]) -> tuple[float, float]:
-        """Gives the seconds that it takes to train on `drawn` and to score `exams`, with no trial to show for it.
+    def rehearse(self, request: Request, drawn: Plan, exams: Sequence[Exam]) -> tuple[float, float]:
+        """Gives the seconds that training `request` on `drawn` and scoring `exams` take, with no trial to show for it.
 
         Raises:
             TrialError: it diverges or runs out of memory.
         """
-        return within_memory(lambda limit: self._rehearse(drawn, exams, limit), PACK_TOKENS)
+        return within_memory(lambda limit: self._rehearse(request, drawn, exams, limit), PACK_TOKENS)
 
     def _trial(self, request: Request, limit: int, started: float) -> Trial:
         exams = self.exams("dev", self.setup.scoring.dev_rows)
@@ -130,12 +130,12 @@ class Engine:
             results = self._sit(request, exams, limit)
         return Trial(request, results, drawn.exposure, time.perf_counter() - started, device, losses)
 
-    def _rehearse(self, drawn: Plan, exams: Sequence[Exam], limit: int) -> tuple[float, float]:
+    def _rehearse(self, request: Request, drawn: Plan, exams: Sequence[Exam], limit: int) -> tuple[float, float]:
         started = time.perf_counter()
         with adapted(self.model, self.setup.lora, seed=0) as trainee:
-            self._train(None, drawn, trainee, limit)
+            self._train(request, drawn, trainee, limit)
             trained = time.perf_counter()
-            self._sit(None, exams, limit)
+            self._sit(request, exams, limit)
         return trained - started, time.perf_counter() - trained
 
     def _adapter(self, request: Request, limit: int) -> Adapter:
@@ -146,7 +146,7 @@ class Engine:
             seconds = time.perf_counter() - started
             return Adapter(request, trainee.state(), drawn.exposure, losses, seconds, self.model, self.setup.lora)
 
-    def _train(self, request: Request | None, drawn: Plan, trainee: Trainee, limit: int) -> tuple[float, ...]:
+    def _train(self, request: Request, drawn: Plan, trainee: Trainee, limit: int) -> tuple[float, ...]:
         self._encode(request, drawn.examples, pasts=False)
         return fit(
             self._decoder,

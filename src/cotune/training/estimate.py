@@ -4,13 +4,14 @@ from dataclasses import replace
 
 from cotune.training.engine import Engine
 from cotune.training.mixing import Plan
+from cotune.trial import Request
 
 BATCHES = 2
 ROWS = 8
 
 
-def measured_seconds(engine: Engine, drawn: Plan) -> tuple[float, float]:
-    """Gives the seconds of one trial of `drawn`, and what the first trial takes on top to fill the cache.
+def measured_seconds(engine: Engine, request: Request, drawn: Plan) -> tuple[float, float]:
+    """Gives the seconds of a trial of `request` on `drawn`, and what the first takes on top to fill the cache.
 
     It trains two batches and scores eight rows of each task, twice: the first time also fills the cache, if those rows
     are not in it yet. Outputs that leave the gold answer early make a trial slower than this says.
@@ -20,7 +21,7 @@ def measured_seconds(engine: Engine, drawn: Plan) -> tuple[float, float]:
     sample = Plan(drawn.batches[:BATCHES], {})
     batches = len(drawn.batches) / len(sample.batches)
     rows = sum(len(exam.rows) for exam in exams) / sum(len(exam.rows) for exam in few)
-    first_train, first_score = engine.rehearse(sample, few)
-    train, score = engine.rehearse(sample, few)
+    first_train, first_score = engine.rehearse(request, sample, few)
+    train, score = engine.rehearse(request, sample, few)
     extra = max(first_train - train, 0.0) * batches + max(first_score - score, 0.0) * rows
     return train * batches + score * rows, extra

@@ -97,7 +97,7 @@ class FineTune:
             return Estimate(0, 0, 0, rows)
         drawn = self.engine.plan(request)
         tokens = sum(exposure.tokens for exposure in drawn.exposure.values())
-        seconds = measured_seconds(self.engine, drawn) if measure else (None, None)
+        seconds = measured_seconds(self.engine, request, drawn) if measure else (None, None)
         return Estimate(tokens, len(drawn.examples), len(drawn.batches), rows, *seconds)
 
     def fit(self, request: Request) -> "Adapter":

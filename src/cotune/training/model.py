@@ -1,6 +1,6 @@
 """The language model: found by folder, hub id or "embedded", loaded frozen, and known by the content of its weights."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -13,6 +13,7 @@ from cotune.training.embedded import HUB_NAME
 from cotune.training.fingerprint import model_fingerprint
 from cotune.training.origin import REMEDY, files_folder, find_origin, first_line
 from cotune.training.settings import Lora, Train
+from cotune.trial import Progress
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -46,15 +47,19 @@ class LanguageModel:
         return 0 if lora.top is None else max(len(self.layers) - lora.top, 0)
 
 
-def load_model(name: str, *, train: Train, lora: Lora) -> LanguageModel:
+def load_model(
+    name: str, *, train: Train, lora: Lora, progress: Callable[[Progress], None] | None = None
+) -> LanguageModel:
     """Gives the model `name`: a local folder, a hub id, or "embedded".
+
+    `progress` is told if the embedded one is fetched and converted.
 
     Raises:
         ValueError: there is no such model, or it is no decoder.
     """
     device = _device(train.device)
     dtype = _dtype(train.dtype, device, lora)
-    origin = find_origin(name)
+    origin = find_origin(name, progress=progress)
     try:
         with quiet():
             module = AutoModelForCausalLM.from_pretrained(origin, dtype=dtype, trust_remote_code=False)

@@ -1,27 +1,30 @@
 """The origin of a model: a local folder, or a hub id that is cached or within reach."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
 
 from cotune.tasks.hub import is_hub_id
 from cotune.training.embedded import model_folder
+from cotune.trial import Progress
 
 CONFIG = "config.json"
 PROBE_SECONDS = 5
 REMEDY = "Give a local folder, 'embedded', or a hub id org/name that is cached or can be reached."
 
 
-def find_origin(name: str) -> str:
+def find_origin(name: str, *, progress: Callable[[Progress], None] | None = None) -> str:
     """Gives the folder of the model `name`, or its hub id if its files are to be fetched or may have changed.
 
-    The hub is asked once, for 5 seconds at most: its own client would try again for half a minute.
+    The hub is asked once, for 5 seconds at most: its own client would try again for half a minute. `progress` is told
+    if the embedded model is fetched and converted.
 
     Raises:
         ValueError: it is no folder, and neither in the hub's cache nor within reach.
     """
     if name == "embedded":
-        return str(model_folder())
+        return str(model_folder(progress))
     if Path(name).is_dir():
         return name
     if not is_hub_id(name):

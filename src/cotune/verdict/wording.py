@@ -67,11 +67,22 @@ def title(problem: Problem, mixture: Mixture, *, room: int = 240) -> str:
         return f"{label} ({_list(mixture, room)})"
     if label:
         return label
+    return datasets_of(problem, mixture, room=room)
+
+
+def datasets_of(problem: Problem, mixture: Mixture, *, room: int) -> str:
+    """Gives a mixture's datasets in at most about `room` characters: all, all but a few, or the first few.
+
+    The empty mixture is the base model.
+    """
+    everything = str(mixture)
     left_out = [name for name in problem.names if name not in mixture]
+    others = f"{ALL} but {', '.join(left_out)}" if left_out else ALL
     is_equal = all(count == 1 for _, count in mixture.parts)
-    if is_equal and len(mixture) > 6 and len(left_out) <= 3:
-        return f"{ALL} but {', '.join(left_out)}"
-    return _list(mixture, room)
+    is_named_by_rest = 0 < len(left_out) <= 3 or len(others) <= room < len(everything)
+    if is_equal and len(mixture) > 6 and is_named_by_rest:
+        return others
+    return everything if len(everything) <= room else _list(mixture, room)
 
 
 def sentence_of(

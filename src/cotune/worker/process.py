@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
-from cotune.trial import Request
+from cotune.trial import Progress, Request
 from cotune.worker.child import QUIET, Factory, Failed, Message, Ready, serve
 
 TICK = 0.1
@@ -80,8 +80,10 @@ def start(factory: Factory, *, memory: int | None, preload: Sequence[str]) -> Ch
     return Child(process, mine)
 
 
-def wait_until_ready(child: Child, is_stopped: Callable[[], bool]) -> Mapping[str, object] | None:
-    """Waits until the evaluation is built and gives its settings.
+def wait_until_ready(
+    child: Child, is_stopped: Callable[[], bool], progress: Callable[[Progress], None]
+) -> Mapping[str, object] | None:
+    """Waits until the evaluation is built and gives its settings; `progress` is told how far that is.
 
     Raises:
         Exception: what building it raised.
@@ -97,6 +99,8 @@ def wait_until_ready(child: Child, is_stopped: Callable[[], bool]) -> Mapping[st
             return message.settings
         if isinstance(message, Failed):
             raise message.error
+        if isinstance(message, Progress):
+            progress(message)
         if is_stopped():
             raise KeyboardInterrupt
 

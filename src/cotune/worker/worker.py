@@ -128,7 +128,7 @@ class Worker:
             self._child = start(self._factory, memory=self._memory, preload=self._preload)
             atexit.register(self.close)  # before Python waits for its child processes
             try:
-                self._settings = wait_until_ready(self._child, self._stop.is_set)
+                self._settings = wait_until_ready(self._child, self._stop.is_set, self._progress)
             except BaseException:
                 self._kill()
                 raise
