@@ -5,13 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from cotune.training.cut import decoder_layers
+from cotune.training.damage import CONFIGURATION, TOKENIZER, WEIGHTS, blaming
 from cotune.training.embedded import HUB_NAME
 from cotune.training.fingerprint import model_fingerprint
-from cotune.training.origin import REMEDY, files_folder, find_origin, first_line
+from cotune.training.origin import files_folder, find_origin, first_line
 from cotune.training.settings import Lora, Train
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -50,18 +51,19 @@ def load_model(name: str, *, train: Train, lora: Lora) -> LanguageModel:
     """Gives the model `name`: a local folder, a hub id, or "embedded".
 
     Raises:
-        ValueError: there is no such model, or it is no decoder.
+        ValueError: there is no such model, its files are damaged, or it is no decoder.
     """
     device = _device(train.device)
     dtype = _dtype(train.dtype, device, lora)
     origin = find_origin(name)
-    try:
-        with quiet():
-            module = AutoModelForCausalLM.from_pretrained(origin, dtype=dtype, trust_remote_code=False)
+    with quiet():
+        with blaming(name, origin, CONFIGURATION):
+            config = AutoConfig.from_pretrained(origin, trust_remote_code=False)
+        with blaming(name, origin, TOKENIZER):
             tokenizer = AutoTokenizer.from_pretrained(origin, trust_remote_code=False)
-        fingerprint = model_fingerprint(files_folder(origin), tokenizer)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"Cannot load the model {name!r}: {first_line(error).rstrip('.')}. {REMEDY}") from error
+        with blaming(name, origin, WEIGHTS):
+            module = AutoModelForCausalLM.from_pretrained(origin, config=config, dtype=dtype, trust_remote_code=False)
+            fingerprint = model_fingerprint(files_folder(origin), tokenizer)
     module.requires_grad_(False).eval().to(device)
     shown = HUB_NAME if name == "embedded" else name
     return LanguageModel(shown, module, tokenizer, fingerprint)
