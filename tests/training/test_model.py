@@ -132,6 +132,10 @@ DAMAGE = {
     "tokenizer missing": (lambda folder: (folder / "tokenizer.json").unlink(), "from tokenizer_config.json: "),
     "tokenizer a list": (lambda folder: (folder / "tokenizer_config.json").write_text("[]"), "tokenizer_config.json: "),
 }
+DAMAGE |= {
+    "a layer missing": (lambda folder: edit(folder / "config.json", num_hidden_layers=5), "model.layers.4."),
+    "another width": (lambda folder: edit(folder / "config.json", intermediate_size=72), "model.layers.0.mlp"),
+}
 
 
 @pytest.mark.parametrize("kind", DAMAGE)

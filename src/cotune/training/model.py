@@ -3,9 +3,17 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import cast
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils import logging
 
 from cotune.training.cut import decoder_layers
@@ -62,11 +70,31 @@ def load_model(name: str, *, train: Train, lora: Lora) -> LanguageModel:
         with blaming(name, origin, TOKENIZER):
             tokenizer = AutoTokenizer.from_pretrained(origin, trust_remote_code=False)
         with blaming(name, origin, WEIGHTS):
-            module = AutoModelForCausalLM.from_pretrained(origin, config=config, dtype=dtype, trust_remote_code=False)
+            module = _whole_model(origin, config, dtype)
             fingerprint = model_fingerprint(files_folder(origin), tokenizer)
     module.requires_grad_(False).eval().to(device)
     shown = HUB_NAME if name == "embedded" else name
     return LanguageModel(shown, module, tokenizer, fingerprint)
+
+
+def _whole_model(origin: str, config: PreTrainedConfig, dtype: torch.dtype) -> PreTrainedModel:
+    """Loads the weights, and refuses what transformers only notes: random numbers in place of those that are not there.
+
+    Raises:
+        ValueError: some are missing, or have another shape than the configuration says.
+    """
+    module, found = AutoModelForCausalLM.from_pretrained(
+        origin,
+        config=config,
+        dtype=dtype,
+        trust_remote_code=False,
+        ignore_mismatched_sizes=True,
+        output_loading_info=True,
+    )
+    absent = sorted([*found["missing_keys"], *(key for key, *_ in found["mismatched_keys"])])
+    if absent:
+        raise ValueError(f"{len(absent)} weights of config.json are missing or of another shape: {absent[0]}")
+    return cast(PreTrainedModel, module)
 
 
 def _device(name: str) -> torch.device:
