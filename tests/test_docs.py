@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from cotune import Problem, Task, each
 from cotune.cli.app import COMMANDS
 from cotune.config import StudyConfig, load_config
 from cotune.config.model import Limits, Search
 from cotune.config.names import SAMPLERS
 from cotune.strict_yaml import parse_yaml
+from cotune.task import Row
 from cotune.tasks import METRICS
 from cotune.tasks.spec import KINDS, DatasetSpec
-from cotune.training import Lora, Scoring, SizePolicy, TaskTrain, Train
+from cotune.training import Budget, Lora, Scoring, SizePolicy, TaskTrain, Train
 
 ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
@@ -74,6 +76,18 @@ def test_guide_has_every_key_of_a_study_with_its_default(tmp_path):
 @pytest.mark.parametrize("number", range(len(re.findall("```yaml", GUIDE))))
 def test_study_files_in_the_guide_load(tmp_path, number):
     load(tmp_path, re.findall(r"```yaml\n(.*?)```", GUIDE, re.S)[number])
+
+
+def test_cross_validation_in_the_guide_runs(capsys):
+    rows = tuple(Row(str(n), {"text": f"{chr(97 + n)}{chr(98 + n)}"}, "x") for n in range(10))
+    problem = Problem([Task("a", "classification", {"train": rows})], targets=["a"])
+    (code,) = (found for found in re.findall(r"```python\n(.*?)```", GUIDE, re.S) if "cross_validate" in found)
+
+    def fine_tune(model, tasks, *, targets, budget):
+        return each(lambda request: {targets[0]: len(tasks[0].rows["dev"]) / 10})
+
+    exec(compile(code, "guide.md", "exec"), {"problem": problem, "FineTune": fine_tune, "Budget": Budget})
+    assert capsys.readouterr().out == "a (0.2, 0.2, 0.2, 0.2, 0.2) 0.2 0.0\n"
 
 
 def load(folder: Path, text: str) -> StudyConfig:

@@ -4,6 +4,7 @@ import re
 import statistics
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,14 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
 def test_checker_is_content(command):
     done = run(str(BIN / command[0]), *command[1:])
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_contracts_hold_every_room():
+    rooms = {f"cotune.{path.stem}" for path in (ROOT / "src" / "cotune").glob("[!_]*") if path.suffix in ("", ".py")}
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers, torch_free = contracts
+    assert {room for layer in layers["layers"] for room in layer.split(" | ")} == rooms
+    assert {*torch_free["source_modules"], "cotune.training"} == rooms
 
 
 def test_import_is_light():

@@ -210,8 +210,8 @@ def test_progress_counts_up_to_the_end_of_each_stage(random_base):
     ("options", "message"),
     [
         ({"budget": Budget(steps=3)}, "only 3 optimizer steps"),
-        ({"train": replace(TRAIN, lr=0.1)}, "unusual for LoRA"),
-        ({"train": replace(TRAIN, lr=1e-6)}, "unusual for LoRA"),
+        ({"train": replace(TRAIN, lr=0.1)}, "high for LoRA over 30 steps"),
+        ({"train": replace(TRAIN, lr=1e-6)}, "low for LoRA over 30 steps"),
         ({"lora": Lora(method="full")}, "high for full fine-tuning"),
         ({"train": replace(TRAIN, warmup=50)}, "warm-up takes all"),
         ({"train": replace(TRAIN, max_length=24)}, "are cut to 24 tokens"),

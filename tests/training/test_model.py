@@ -101,3 +101,57 @@ def test_without_the_hub_the_cache_serves_and_what_is_missing_is_told_at_once(ra
     )
     assert said[2].startswith("Cannot load the model 'none': there is no such folder, nor is it in the cache; a hub")
     assert all("Give a local folder, 'embedded', or a hub id" in line for line in said[1:])
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def pickled(folder, content):
+    (folder / "model.safetensors").unlink()
+    torch.save(content, folder / "pytorch_model.bin")
+
+
+def unpickled(folder, content):
+    pickled(folder, None)
+    (folder / "pytorch_model.bin").write_bytes(content)
+
+
+DAMAGE = {
+    "weights cut": (lambda folder: cut(folder / "model.safetensors"), "from model.safetensors: SafetensorError"),
+    "weights empty": (lambda folder: (folder / "model.safetensors").write_bytes(b""), "from model.safetensors: "),
+    "pickle of a path": (lambda folder: pickled(folder, {"a": folder}), "from pytorch_model.bin: it is a pickle"),
+    "pickle of a list": (lambda folder: pickled(folder, [1]), "from pytorch_model.bin: "),
+    "pickle empty": (lambda folder: unpickled(folder, b""), "from pytorch_model.bin: EOFError. "),
+    "pickle of text": (lambda folder: unpickled(folder, b"hello"), "from pytorch_model.bin: "),
+    "configuration cut": (lambda folder: cut(folder / "config.json"), "from config.json: "),
+    "configuration empty": (lambda folder: (folder / "config.json").write_text("{}"), "from config.json: "),
+    "configuration wrong": (lambda folder: edit(folder / "config.json", hidden_size="x"), "'hidden_size'"),
+    "tokenizer cut": (lambda folder: cut(folder / "tokenizer.json"), "from tokenizer.json: "),
+    "tokenizer empty": (lambda folder: (folder / "tokenizer.json").write_text("{}"), "from tokenizer.json, "),
+    "tokenizer missing": (lambda folder: (folder / "tokenizer.json").unlink(), "from tokenizer_config.json: "),
+    "tokenizer a list": (lambda folder: (folder / "tokenizer_config.json").write_text("[]"), "tokenizer_config.json: "),
+}
+DAMAGE |= {
+    "a layer missing": (lambda folder: edit(folder / "config.json", num_hidden_layers=5), "model.layers.4."),
+    "another width": (lambda folder: edit(folder / "config.json", intermediate_size=72), "model.layers.0.mlp"),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_damaged_file_is_named_in_one_line(copy, kind):
+    damage, words = DAMAGE[kind]
+    damage(copy)
+    with pytest.raises(ValueError, match="Cannot load the model ") as raised:
+        load_model(str(copy), train=Train(), lora=Lora())
+    assert words in str(raised.value)
+    assert len(str(raised.value).splitlines()) == 1
+
+
+def test_of_several_shards_the_damaged_one_is_named(tmp_path):
+    tiny.make_model("llama").save_pretrained(tmp_path, max_shard_size="20KB")
+    tiny.make_tokenizer().save_pretrained(tmp_path)
+    last = sorted(tmp_path.glob("*.safetensors"))[-1]
+    cut(last)
+    with pytest.raises(ValueError, match=f" from {last.name}: SafetensorError"):
+        fingerprint(tmp_path)

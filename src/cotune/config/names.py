@@ -1,6 +1,7 @@
 """Names in files and on the command line become things here, and nowhere else."""
 
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -40,7 +41,7 @@ def imported(reference: str, *, what: str, folder: Path = Path()) -> object:
     """Gives the object of `module:object`; the module may lie in `folder` or the current folder.
 
     Raises:
-        ValueError: not of that form, no such module, or no such object in it.
+        ValueError: not of that form, no such module, one that fails to import, or no such object in it.
     """
     module_name, _, attribute = reference.partition(":")
     if not module_name or not attribute.isidentifier():
@@ -53,10 +54,22 @@ def imported(reference: str, *, what: str, folder: Path = Path()) -> object:
             f"The {what} {reference!r} cannot be imported: {error}. Modules are looked for in {folder.absolute()}, "
             "the current folder and the installed packages."
         ) from error
+    except (Exception, SystemExit) as error:  # the user's own code may raise anything
+        raise ValueError(
+            f"The {what} {reference!r} cannot be imported: {_failure(error)}. Importing {module_name} must not fail."
+        ) from error
     if attribute not in found:
         near = get_close_matches(attribute, found, n=1)
         raise ValueError(f"Module {module_name!r} has no {attribute!r}.{f' Did you mean {near[0]!r}?' if near else ''}")
     return found[attribute]
+
+
+def _failure(error: BaseException) -> str:
+    """Gives what an import raised, with file and line."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}, line {error.lineno}: {type(error).__name__}: {error.msg}"
+    raised = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{raised.filename}, line {raised.lineno}: {type(error).__name__}: {error}".rstrip(".")
 
 
 @contextmanager

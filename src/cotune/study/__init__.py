@@ -1,6 +1,7 @@
 """The study: one proposer, many evaluators, and a journal between them."""
 
 from cotune.study.events import Event, Finished, Proposed, Round, Rule, Stopped
+from cotune.study.folds import FoldScores, cross_validate
 from cotune.study.interrupt import Interruption, interruptible
 from cotune.study.outcomes import EvaluateError
 from cotune.study.plan import Plan
@@ -11,6 +12,7 @@ __all__ = [
     "EvaluateError",
     "Event",
     "Finished",
+    "FoldScores",
     "Interruption",
     "Plan",
     "Proposed",
@@ -19,6 +21,7 @@ __all__ = [
     "Rule",
     "Stopped",
     "Study",
+    "cross_validate",
     "interruptible",
     "reuse",
 ]

@@ -1,15 +1,11 @@
 """Study: a problem, its journal and the circle that turns between them."""
 
-import platform
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
-
-import numpy as np
 
 from cotune.journal import Journal, JournalView, read_journal
 from cotune.problem import Problem
@@ -20,6 +16,7 @@ from cotune.study.plan import Plan
 from cotune.study.reuse import OBJECTIVE
 from cotune.study.steps import Course, Past, next_step, open_requests, search_end
 from cotune.study.stops import all_failed
+from cotune.study.versions import versions
 from cotune.trial import Comparable, Evaluate, Proposal, Record
 from cotune.trial_json import JsonObject
 
@@ -113,7 +110,7 @@ class Study:
         tell = on_event or _nobody
         self._stop.clear()
         with self._open(evaluate) as journal:
-            journal.log("run", {"plan": cast(JsonObject, asdict(plan)), **_versions()})
+            journal.log("run", {"plan": cast(JsonObject, asdict(plan)), **versions()})
             chosen = sampler or _default_sampler()
             course = Course(self.problem, chosen, plan, self.seed)
             circle = Circle(course, journal, evaluate, deadline, self._stop.is_set, tell)
@@ -188,12 +185,3 @@ def _default_sampler() -> "Sampler":
 
 def _nobody(event: object) -> None:
     del event
-
-
-def _versions() -> JsonObject:
-    return {
-        "cotune": version("cotune"),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "system": platform.platform(),
-    }

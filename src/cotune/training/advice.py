@@ -1,5 +1,8 @@
 """Advice: settings that are allowed and yet likely to mislead, found before anything is spent."""
 
+from math import sqrt
+from typing import Literal
+
 from cotune.mixture import Mixture
 from cotune.training.engine import Engine
 from cotune.training.errors import TrialError
@@ -9,8 +12,8 @@ from cotune.training.setup import Setup
 from cotune.trial import Request
 
 FEW_STEPS = 10
-LORA_RATES = (1e-5, 5e-3)
-FULL_RATE = 2e-4
+LORA_RATES = (5e-3, 1e-1)
+FULL_RATES = (5e-4, 1e-2)
 TRUNCATED_SHARE = 0.05
 LARGE_SHARE = 0.9
 
@@ -18,23 +21,38 @@ LARGE_SHARE = 0.9
 def advice(engine: Engine) -> tuple[str, ...]:
     """Gives what may go wrong when the whole pool, or the targets alone, are trained on; one sentence each."""
     setup = engine.setup
-    notes = [*_rate(setup), *_lengths(engine)]
+    notes = _lengths(engine)
     everything = Request(Mixture.of(task.name for task in setup.tasks))
     try:
         drawn = engine.plan(everything)
     except TrialError as error:
         return (*notes, str(error))
-    return (*notes, *_steps(drawn, setup), *_shares(drawn, setup))
+    return (*notes, *_rate(len(drawn.batches), setup), *_steps(drawn, setup), *_shares(drawn, setup))
 
 
-def _rate(setup: Setup) -> list[str]:
+def rates(steps: int, method: Literal["lora", "full"]) -> tuple[float, float]:
+    """Gives the lowest and the highest learning rate that suit so many steps, within a factor of two or so.
+
+    A rule of thumb: rates fall with the square root of the steps, the highest only from 100 steps on. The constants
+    for LoRA: 1e-4 to 5e-4 is customary over thousands of steps (Dettmers et al., 2023, "QLoRA": 2e-4 over 1,875); we
+    measured with a model of 135M parameters that 2e-3 teaches well over 94 steps and 3e-3 to 7e-3 over 60, and that
+    below 5e-4 hardly anything is learned in 100. Full fine-tuning takes a tenth, and short runs of LoRA want more
+    (Schulman et al., 2025, "LoRA Without Regret").
+
+    >>> rates(100, "lora"), rates(2500, "lora")
+    ((0.0005, 0.01), (0.0001, 0.002))
+    """
+    low, high = LORA_RATES if method == "lora" else FULL_RATES
+    return low / sqrt(steps), high / sqrt(max(steps, 100))
+
+
+def _rate(steps: int, setup: Setup) -> list[str]:
     lr, method = setup.train.lr, setup.lora.method
-    low, high = LORA_RATES
-    if method == "full" and lr > FULL_RATE:
-        return [f"Learning rate {lr:g} is high for full fine-tuning; try {FULL_RATE:g} or less."]
-    if method == "lora" and not low <= lr <= high:
-        return [f"Learning rate {lr:g} is unusual for LoRA; try {low:g} to {high:g}."]
-    return []
+    low, high = rates(steps, method)
+    if low <= lr <= high:
+        return []
+    words, way = "low" if lr < low else "high", "LoRA" if method == "lora" else "full fine-tuning"
+    return [f"Learning rate {lr:g} is {words} for {way} over {steps} steps; try {low:.1g} to {high:.1g}."]
 
 
 def _steps(drawn: Plan, setup: Setup) -> list[str]:

@@ -3,15 +3,24 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import cast
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils import logging
 
 from cotune.training.cut import decoder_layers
+from cotune.training.damage import CONFIGURATION, TOKENIZER, WEIGHTS, blaming
 from cotune.training.embedded import HUB_NAME
 from cotune.training.fingerprint import model_fingerprint
-from cotune.training.origin import REMEDY, files_folder, find_origin, first_line
+from cotune.training.origin import files_folder, find_origin, first_line
 from cotune.training.settings import Lora, Train
 from cotune.trial import Progress
 
@@ -55,21 +64,42 @@ def load_model(
     `progress` is told if the embedded one is fetched and converted.
 
     Raises:
-        ValueError: there is no such model, or it is no decoder.
+        ValueError: there is no such model, its files are damaged, or it is no decoder.
     """
     device = _device(train.device)
     dtype = _dtype(train.dtype, device, lora)
     origin = find_origin(name, progress=progress)
-    try:
-        with quiet():
-            module = AutoModelForCausalLM.from_pretrained(origin, dtype=dtype, trust_remote_code=False)
+    with quiet():
+        with blaming(name, origin, CONFIGURATION):
+            config = AutoConfig.from_pretrained(origin, trust_remote_code=False)
+        with blaming(name, origin, TOKENIZER):
             tokenizer = AutoTokenizer.from_pretrained(origin, trust_remote_code=False)
-        fingerprint = model_fingerprint(files_folder(origin), tokenizer)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"Cannot load the model {name!r}: {first_line(error).rstrip('.')}. {REMEDY}") from error
+        with blaming(name, origin, WEIGHTS):
+            module = _whole_model(origin, config, dtype)
+            fingerprint = model_fingerprint(files_folder(origin), tokenizer)
     module.requires_grad_(False).eval().to(device)
     shown = HUB_NAME if name == "embedded" else name
     return LanguageModel(shown, module, tokenizer, fingerprint)
+
+
+def _whole_model(origin: str, config: PreTrainedConfig, dtype: torch.dtype) -> PreTrainedModel:
+    """Loads the weights, and refuses what transformers only notes: random numbers in place of those that are not there.
+
+    Raises:
+        ValueError: some are missing, or have another shape than the configuration says.
+    """
+    module, found = AutoModelForCausalLM.from_pretrained(
+        origin,
+        config=config,
+        dtype=dtype,
+        trust_remote_code=False,
+        ignore_mismatched_sizes=True,
+        output_loading_info=True,
+    )
+    absent = sorted([*found["missing_keys"], *(key for key, *_ in found["mismatched_keys"])])
+    if absent:
+        raise ValueError(f"{len(absent)} weights of config.json are missing or of another shape: {absent[0]}")
+    return cast(PreTrainedModel, module)
 
 
 def _device(name: str) -> torch.device:

@@ -44,6 +44,11 @@ def files_folder(origin: str) -> Path:
     return Path(origin) if Path(origin).is_dir() else Path(str(_cached(origin))).parent
 
 
+def is_stored(origin: str) -> bool:
+    """Says whether the files of a model, or some of them, are on this machine."""
+    return Path(origin).is_dir() or _cached(origin) is not None
+
+
 def _cached(name: str) -> str | None:
     found = try_to_load_from_cache(name, CONFIG)
     return found if isinstance(found, str) else None

@@ -1,0 +1,19 @@
+"""The versions of all that a run's scores may hang on, for the record."""
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+PACKAGES = ("cotune", "numpy", "scipy", "torch", "transformers", "peft", "tokenizers", "datasets")
+
+
+def versions() -> dict[str, str]:
+    """Gives the versions of Python, the system and the packages that are installed; imports none of them."""
+    installed = {package: found for package in PACKAGES if (found := _version(package))}
+    return {"python": platform.python_version(), "system": platform.platform(), **installed}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,55 @@
+"""Damage: which file of a model cannot be loaded, in one line, whatever the library that reads it raises."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from pickle import UnpicklingError
+
+from safetensors import SafetensorError, safe_open
+
+from cotune.training.origin import REMEDY, files_folder, first_line, is_stored
+
+CONFIGURATION = ("config.json",)
+TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+WEIGHTS = ("model*.safetensors*", "pytorch_model*")
+
+
+@contextmanager
+def blaming(name: str, origin: str, files: Sequence[str]) -> Iterator[None]:
+    """Turns what loading raises into one line that names those of `files` that are damaged.
+
+    Raises:
+        ValueError: anything was raised.
+    """
+    try:
+        yield
+    except Exception as error:
+        blamed = _blamed(files_folder(origin), files) if is_stored(origin) else []
+        where, remedy = (f" from {', '.join(blamed)}", "Fetch or save it again.") if blamed else ("", REMEDY)
+        raise ValueError(f"Cannot load the model {name!r}{where}: {_reason(error)}. {remedy}") from error
+
+
+def _blamed(folder: Path, files: Sequence[str]) -> list[str]:
+    """Gives those of `files` that cannot be read even by themselves; all of them where each can."""
+    found = sorted(path for file in files for path in folder.glob(file))
+    return [path.name for path in ([path for path in found if _is_damaged(path)] or found)]
+
+
+def _is_damaged(path: Path) -> bool:
+    try:
+        if path.suffix == ".json":
+            json.loads(path.read_bytes())
+        if path.suffix == ".safetensors":
+            with safe_open(path, framework="pt"):
+                pass
+    except (OSError, ValueError, SafetensorError):
+        return True
+    return False
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnpicklingError):
+        return "it is a pickle of something else than weights, and such a one is never run"
+    said, kind = first_line(error).rstrip(".:"), type(error).__name__
+    return said if isinstance(error, OSError | ValueError) or said == kind else f"{kind}: {said}"
