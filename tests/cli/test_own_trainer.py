@@ -143,6 +143,18 @@ def test_trials_of_another_study_are_reused_and_say_so(place, cotune):
     assert "reused from study" in done.err
 
 
+def test_the_kept_configuration_run_anew_proposes_the_same_mixtures(place, cotune):
+    assert run_here(cotune, "--target", "b", "--trials", 12, "--seed", 5, "levels=2").code == 0
+    (place / "study.yaml").unlink()
+    again = cotune("run", "runs/study/study.yaml", "--in-process", "--runs", "again")
+    assert again.code == 0, again.err
+    first, second = (read_journal(place / folder / "study").records for folder in ("runs", "again"))
+    assert len(first) == 13
+    assert [record.proposal for record in second] == [record.proposal for record in first]
+    found = [json.loads(cotune("report", f"{folder}/study", "--json").out) for folder in ("runs", "again")]
+    assert found[0]["verdict"] == found[1]["verdict"]
+
+
 def test_several_targets_come_from_a_file(place, cotune):
     (place / "weights.yaml").write_text("{a: 3, b: 1}")
     assert run_here(cotune, "--targets", "weights.yaml", "name=both").code == 0

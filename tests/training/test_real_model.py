@@ -7,20 +7,16 @@ import pytest
 from cotune import Mixture, Request
 from cotune.tasks import load_tasks
 from cotune.training import Budget, FineTune, Scoring, Train
-from cotune.training.embedded import model_folder
 from cotune.training.padded_decoder import PaddedDecoder
+from needs import missing
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
 @pytest.fixture(scope="module")
-def tasks():
+def tasks(embedded):
     if not SHARED.is_dir():
-        pytest.skip("the shared sample sets are not beside this checkout")
-    try:
-        model_folder()
-    except ConnectionError as error:
-        pytest.skip(f"the embedded model cannot be fetched: {error}")
+        missing("the shared sample sets are not beside this checkout")
     return [task for task in load_tasks(SHARED) if task.name in ("sms_spam", "snips", "ncbi_disease")]
 
 
