@@ -6,6 +6,8 @@ import pytest
 
 from needs import missing
 
+collect_ignore = ["conftest.py"]  # there are several of that name, which doctests could not tell apart
+
 
 @pytest.fixture(scope="session")
 def embedded() -> Path:

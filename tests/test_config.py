@@ -274,3 +274,12 @@ def test_frozen_settings_can_be_changed_by_copy_alone(file):
     with pytest.raises(ValueError, match="frozen"):
         config.model = "other"  # type: ignore[misc]
     assert replace(config.budget, tokens=1).tokens == 1
+
+
+def test_the_word_for_an_own_trainers_scores_is_kept(tmp_path: Path) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_text("evaluate: m:f\ntargets: [a]\ndatasets: [{name: a, metric: accuracy}, b]\n")
+    config = load_config(file)
+    assert [entry.metric for entry in config.datasets] == ["accuracy", "score"]
+    file.write_text(dump_config(config, tmp_path))
+    assert load_config(file).datasets == config.datasets

@@ -124,12 +124,24 @@ def test_an_anchor_that_wins_leaves_a_share_of_the_confirmation_unspent(tmp_path
     assert run(tmp_path, evaluate, trials=24).records() == study.records()
 
 
-def test_seeds_of_a_second_confirmation_are_common_to_all_finalists(tmp_path: Path) -> None:
+def test_a_second_confirmation_adds_what_is_missing_with_the_same_seeds(tmp_path: Path) -> None:
     run(tmp_path, trials=12)
-    first = confirmed(tmp_path)
-    run(tmp_path, trials=24)
-    later = {mixture: seeds[len(first.get(mixture, [])) :] for mixture, seeds in confirmed(tmp_path).items()}
-    assert {tuple(seeds) for seeds in later.values()} - {()} == {(102, 103, 104)}
+    assert set(map(tuple, confirmed(tmp_path).values())) == {(101,)}
+    winner = run(tmp_path, trials=24).verdict().winner
+    later = confirmed(tmp_path)
+    assert {mixture: later[mixture] for mixture in (winner, Mixture.of("a"), Mixture.of("abcde"))} == {
+        mixture: [101, 102, 103] for mixture in (winner, Mixture.of("a"), Mixture.of("abcde"))
+    }
+
+
+def test_more_trials_in_small_steps_search_nearly_as_much_as_at_once(tmp_path: Path) -> None:
+    for trials in (14, 17, 20, 23, 26):
+        run(tmp_path / "steps", trials=trials)
+    run(tmp_path / "once", trials=26)
+    many = [
+        len({record.request.mixture for record in read_journal(tmp_path / way).records}) for way in ("steps", "once")
+    ]
+    assert many[1] - many[0] <= 3  # at most one winner more was confirmed
 
 
 @pytest.mark.parametrize("trials", [1, 6, 10, 24])
@@ -284,7 +296,7 @@ def test_a_failed_trial_is_retried_once_and_counted(tmp_path: Path) -> None:
         ({"b": 0.5}, "no score for target 'a'"),
         ({"a": 0.5, "typo": 0.5}, "unknown datasets ['typo']"),
         ({"a": 0.5, 3: 0.5}, "unknown datasets ['3']"),
-        (None, "AttributeError"),
+        (None, "got None"),
     ],
 )
 def test_a_score_that_cannot_be_used_fails_its_trial_by_name(tmp_path: Path, scores: object, words: str) -> None:
@@ -482,7 +494,25 @@ def test_other_studies_trials_are_reused_and_marked(tmp_path: Path) -> None:
         assert len(other.calls) == 4
 
 
+def test_why_nothing_can_be_taken_from_a_study_is_told(tmp_path: Path) -> None:
+    Study(tmp_path / "one", problem()).run(Tuned(7), sampler=sampler, trials=3)
+    folders = [tmp_path / "one", tmp_path / "none"]
+    assert reuse(Tuned(7), folders, POOL).obstacles() == {folders[1]: "there is no study in it"}
+    assert reuse(Tuned(8), folders[:1], POOL).obstacles() == {folders[0]: "its trials were made with another budget"}
+    (why,) = reuse(Tuned(7), folders[:1], [*POOL, Task("f")]).obstacles().values()
+    assert why.startswith("it lacks ['f']")
+
+
 # Stopping from outside, and watching
+
+
+def test_a_wish_to_stop_that_comes_before_the_run_is_kept(tmp_path: Path) -> None:
+    study, (evaluate, calls) = Study(tmp_path, problem()), counted()
+    study.request_stop()
+    study.run(evaluate, sampler=sampler, trials=4)
+    assert (study.stopped, calls) == ("interrupted", [])
+    study.run(evaluate, sampler=sampler, trials=4)
+    assert study.stopped == "trials"
 
 
 def test_a_wish_to_stop_is_met_between_trials_and_costs_nothing(tmp_path: Path) -> None:

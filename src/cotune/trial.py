@@ -141,6 +141,8 @@ Evaluate: TypeAlias = Callable[[Sequence[Request]], Iterable[Trial]]
 def each(function: Callable[[Request], Trial | Mapping[str, float]]) -> Evaluate:
     """Lifts a function of one request to an `Evaluate`; it returns a trial, or a mapping from task name to score.
 
+    A higher score is better; figures are shown in points, hundredths of a score, as of a share in [0, 1].
+
     >>> evaluate = each(lambda request: {"a": 0.5})
     >>> [trial.results["a"].score for trial in evaluate([Request(Mixture.of(["a"]))])]
     [0.5]
@@ -151,6 +153,8 @@ def each(function: Callable[[Request], Trial | Mapping[str, float]]) -> Evaluate
             outcome = function(request)
             if isinstance(outcome, Trial):
                 yield outcome
+            elif not isinstance(outcome, Mapping):
+                raise TypeError(f"A request's outcome is a Trial or a mapping from dataset to score; got {outcome!r}.")
             else:
                 yield Trial(request, {name: TaskResult(score) for name, score in outcome.items()})
 

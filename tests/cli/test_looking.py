@@ -81,6 +81,13 @@ def test_a_missing_score_is_treated_as_asked(place, cotune, missing, mean):
         assert json.loads(done.out)[0]["mean"] == pytest.approx(mean)
 
 
+def test_a_task_that_another_row_scores_is_missing(place, cotune, refused):
+    (place / "s.json").write_text('{"x": {"a": 0.5, "b": 0.6}, "y": {"a": 0.7}}')
+    assert "['b']" in refused("score", "s.json")
+    rows = json.loads(cotune("score", "s.json", "--missing", "zero", "--json").out)
+    assert [row["mean"] for row in rows] == [0.55, 0.35]
+
+
 @pytest.mark.parametrize("text", ["[]", "{}", '{"a": "b"}', '{"x": {"a": true}}', '{"x": {"a": 1}, "y": 2}', "{"])
 def test_files_that_hold_no_scores_are_refused(place, refused, text):
     (place / "s.json").write_text(text)

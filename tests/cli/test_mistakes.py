@@ -77,6 +77,9 @@ def test_no_study_file_gives_a_traceback(place, capsys, made, form, command):
         (["train", "study.yaml", "--out", "best"], "evaluation of its own"),
         (["train", "study.yaml"], "--out"),
         (["space", "--pool", "none", "--target", "a"], "no file 'none'"),
+        (["train", "study.yaml", "--out", "best", "--single"], "--mix a,b"),
+        (["train", "study.yaml", "--out", "best", "--mix", "a,b", "--winner"], "takes no --winner"),
+        (["run", "study.yaml", "--reuse", "nowhere"], "no study in 'nowhere'"),
         (["space"], "--pool"),
         (["score", "study.yaml"], "run one first"),
         (["score", "none.json"], "none.json"),
@@ -124,8 +127,10 @@ def test_the_same_mistake_with_debug_shows_where_it_comes_from(place, capsys):
 
 
 def test_an_unforeseen_error_is_one_line_and_exit_code_1(place, cotune):
-    (place / "broken.py").write_text("sample = lambda *told, **more: 1 / 0\n")
-    done = cotune("run", "study.yaml", "--in-process", "--sampler", "broken:sample")
+    (place / "broken.py").write_text(
+        "class Broken:\n    __call__ = settings = lambda *told: 1 / 0\n\n\nrun = Broken()\n"
+    )
+    done = cotune("run", "study.yaml", "--in-process", "evaluate=broken:run")
     assert done.code == 1
     (line,) = (line for line in done.err.splitlines() if "rror" in line)
     assert line.startswith("Internal error: ZeroDivisionError: division by zero. Run again with --debug")
@@ -197,3 +202,17 @@ def test_final_trainings_never_overwrite(place, refused):
     (full / "precious.txt").write_text("")
     (place / "plain.yaml").write_text("targets: [a]\ndatasets: [{name: a, path: a.jsonl}]\n")
     assert "choose another --out" in refused("train", "plain.yaml", "--out", full)
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "words"),
+    [
+        ("raising", "def propose(*_): raise KeyError('x')", "'raising:propose' failed: KeyError: 'x' (raising.py:1)"),
+        ("telling", "def propose(*_): return 'hello'", "got 'h' in it"),
+    ],
+)
+def test_a_mistake_in_a_sampler_of_ones_own_names_it(place, cotune, module, function, words):
+    (place / f"{module}.py").write_text(function + "\n")
+    done = cotune("run", "study.yaml", "--sampler", f"{module}:propose", "--in-process")
+    assert done.code == 2
+    assert words in done.err.splitlines()[-1]

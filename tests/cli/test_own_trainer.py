@@ -58,7 +58,7 @@ def test_a_dry_run_names_what_would_come_first_and_writes_nothing(place, cotune)
 
 
 def test_a_dry_run_tells_confirmations_and_the_end(place, cotune):
-    few = ("--trials", 12, "--patience", 1)
+    few = ("search.confirm=1", "--trials", 12, "--patience", 1)
     assert run_here(cotune, *few).code == 0
     before = read_journal(place / "runs" / "study").records
     done = run_here(cotune, *few, "--dry-run")
@@ -66,9 +66,10 @@ def test_a_dry_run_tells_confirmations_and_the_end(place, cotune):
     told = json.loads(run_here(cotune, *few, "--dry-run", "--json").out)
     assert (told["next"], told["stopped"]["rule"]) == ([], "patience")
     assert read_journal(place / "runs" / "study").records == before
-    told = json.loads(run_here(cotune, "--trials", 14, "--patience", 1, "--dry-run", "--json").out)
+    more = ("search.confirm=2", "--trials", 14, "--patience", 1)
+    told = json.loads(run_here(cotune, *more, "--dry-run", "--json").out)
     assert {step["reason"].split(":")[0] for step in told["next"]} == {"confirm"}
-    assert run_here(cotune, "--trials", 14, "--patience", 1).code == 0
+    assert run_here(cotune, *more).code == 0
     after = read_journal(place / "runs" / "study").records[len(before) :]
     assert [record.request.mixture.to_json() for record in after] == [step["mixture"] for step in told["next"]]
 
@@ -194,3 +195,24 @@ def test_a_seed_is_the_setting_of_the_search(place, refused, command):
 def test_check_and_space_answer_without_data(place, cotune):
     assert "Ready" in cotune("check", "study.yaml").out
     assert cotune("space", "study.yaml", "--count").out == "8\n"
+
+
+@pytest.mark.parametrize("where", [[], ["--in-process"]])
+def test_a_failure_of_ones_own_trainer_is_placed_in_its_file(place, cotune, where):
+    (place / "failing.py").write_text("from cotune import each\n\n\n@each\ndef evaluate(request):\n    return {}[1]\n")
+    done = cotune("run", "study.yaml", "evaluate=failing:evaluate", "name=failing", *where)
+    assert done.code == 2
+    assert "KeyError: 1 (failing.py:6)" in done.err
+    assert "delete the study's folder" in done.err
+
+
+def test_a_trainer_that_returns_nothing_is_told_what_to_return(place, cotune):
+    (place / "empty.py").write_text("from cotune import each\n\nevaluate = each(lambda request: None)\n")
+    done = cotune("run", "study.yaml", "evaluate=empty:evaluate", "name=empty", "--in-process")
+    assert "a mapping from dataset to score; got None" in done.err
+
+
+def test_scores_in_per_cent_are_warned_of(place, cotune):
+    (place / "per_cent.py").write_text("from cotune import each\n\nevaluate = each(lambda request: {'a': 50.0})\n")
+    done = cotune("run", "study.yaml", "evaluate=per_cent:evaluate", "name=per_cent", "--in-process", "--trials", 4)
+    assert "outside [0, 1]" in done.out

@@ -3,6 +3,7 @@
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from functools import wraps
 from inspect import cleandoc
 from types import FrameType
 from typing import Annotated, NoReturn
@@ -39,8 +40,8 @@ app = typer.Typer(
 )
 
 
-class Terminated(KeyboardInterrupt):
-    """The program was asked to end (SIGTERM); ends work as Ctrl-C does, with an exit code of its own."""
+class Terminated(BaseException):
+    """The program was asked to end (SIGTERM). No KeyboardInterrupt: typer ends that with an exit code of its own."""
 
 
 def cotune(
@@ -84,11 +85,26 @@ COMMANDS: tuple[Callable[..., int | None], ...] = (
     env,
 )
 
+
+def _interruptible(command: Callable[..., int | None]) -> Callable[..., int | None]:
+    """Gives the command with an ending for Ctrl-C, which typer would make silent."""
+
+    @wraps(command)
+    def run_to_end(*arguments: object, **options: object) -> int | None:
+        try:
+            return command(*arguments, **options)
+        except KeyboardInterrupt:
+            errors.say("Stopped.")
+            return errors.INTERRUPTED
+
+    return run_to_end
+
+
 app.callback(invoke_without_command=True, help=_help(cotune))(cotune)
 for command in COMMANDS:
-    app.command(help=_help(command))(command)
+    app.command(help=_help(command))(_interruptible(command))
 pool = typer.Typer(rich_markup_mode=None, help="Tells about published pools of datasets.")
-pool.command(help=_help(show))(show)
+pool.command(help=_help(show))(_interruptible(show))
 pool.callback()(lambda: None)
 app.add_typer(pool, name="pool")
 
@@ -111,7 +127,7 @@ def call(arguments: Sequence[str], *, debug: bool = False) -> int:
     except Terminated:
         errors.say("Stopped.")
         return errors.TERMINATED
-    except (KeyboardInterrupt, typer.Abort):
+    except (KeyboardInterrupt, typer.Abort):  # while no command runs
         errors.say("Stopped.")
         return errors.INTERRUPTED
     except Exception as error:  # noqa: BLE001 (the boundary: whatever is left becomes one line and a code)
@@ -122,7 +138,7 @@ def call(arguments: Sequence[str], *, debug: bool = False) -> int:
 def _usage(error: ClickException) -> int:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "cotune"
-    errors.say(f"Error: {errors.one_line(error.format_message()).rstrip('.')}. See `{command} --help`.")
+    errors.say(f"Error: {errors.one_line(error.format_message()).rstrip('.?')}. See `{command} --help`.")
     return errors.MISTAKE
 
 

@@ -58,7 +58,7 @@ def check(
 def show(found: "Inspection") -> None:
     """Prints what a check found."""
     if found.mixtures:
-        print_text(f"{found.name}: {found.mixtures:,} mixtures hold {', '.join(found.targets)}.\n")
+        print_text(f"{found.name}: {found.mixtures:,} mixtures to choose from, for {', '.join(found.targets)}.\n")
     if found.datasets:
         _show_datasets(found)
         _show_lost(found)

@@ -86,7 +86,8 @@ class Display:
         self.bars.update(self.trial, visible=False)
         self.bars.update(self.study, completed=event.fine_tunings, description=f"fine-tunings  {best}  {left}")
         line = f"{event.fine_tunings}/{event.trials}  {outcome(self.problem, event.record, trial)}"
-        self.say(escape(f"{line}{f'  {best}, {left}' if left else ''}"))
+        known = ", ".join(filter(None, [best, left])) if left else ""
+        self.say(escape(f"{line}  {known}".rstrip()))
 
     def say(self, line: str) -> None:
         """Prints a line above the bars."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from statistics import fmean
 
@@ -80,15 +81,17 @@ def check_missing(word: str) -> Missing:
 def composites(
     table: Mapping[str, Scores], weights: Mapping[str, float] | None, singles: Scores | None, missing: Missing
 ) -> list[Composite]:
-    """Puts each row's scores together.
+    """Puts each row's scores together; a task that any row scores is missing in the rows that do not.
 
     Raises:
         ValueError: a task has no score and `missing` is refuse, or no weighted task is scored.
     """
-    shared = {name for row in table.values() for name, score in row.items() if score is not None}
-    ranks = mean_ranks(table) if all(row.get(name) is not None for row in table.values() for name in shared) else {}
+    names = dict.fromkeys(name for row in table.values() for name in row)
+    whole: dict[str, Scores] = {label: {**names, **row} for label, row in table.items()}
+    shared = {name for row in whole.values() for name, score in row.items() if score is not None}
+    ranks = mean_ranks(whole) if all(row[name] is not None for row in whole.values() for name in shared) else {}
     lines = []
-    for label, row in table.items():
+    for label, row in whole.items():
         name, lowest = worst_task({task: row.get(task) for task in weights or row}, missing=missing)
         change = None if singles is None else delta_percent(row, singles, missing=missing)
         mean = weighted_mean(row, weights, missing=missing)
@@ -110,11 +113,18 @@ def _table_of_study(study: Path, runs: Path | None) -> dict[str, Scores]:
 
 def _read_json(file: Path) -> dict[str, object]:
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=_once)
     except ValueError as error:
         raise ValueError(f"{file}: not valid JSON in UTF-8: {error}.") from None
     if not isinstance(found, dict) or not found:
         raise ValueError(f"{file}: scores are a JSON object {{task: score}} or {{row: {{task: score}}}}.")
+    return found
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError(f"a name is given twice among {[name for name, _ in pairs]}")
     return found
 
 
@@ -123,7 +133,7 @@ def _scores(row: object, file: Path) -> Scores:
         raise ValueError(f"{file}: a row of scores is an object {{task: score}}; got {row!r}.")
     scores: dict[str, float | None] = {}
     for name, score in row.items():
-        if isinstance(score, bool) or not isinstance(score, int | float | None):
-            raise ValueError(f"{file}: the score of {name!r} is a number or null; got {score!r}.")
+        if isinstance(score, bool) or not isinstance(score, int | float | None) or not isfinite(score or 0.0):
+            raise ValueError(f"{file}: the score of {name!r} is a finite number or null; got {score!r}.")
         scores[str(name)] = score
     return scores

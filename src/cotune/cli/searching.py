@@ -17,7 +17,7 @@ from cotune.cli.opening import Opened, save_config
 from cotune.cli.progress import Display
 from cotune.config import OwnEvaluation, build_sampler, evaluation
 from cotune.problem import Problem
-from cotune.study import Event, Plan, Stopped, Study, interruptible, reuse
+from cotune.study import Event, Plan, Reuse, Stopped, Study, interruptible, reuse
 from cotune.trial import Evaluate
 from cotune.worker import Worker
 
@@ -78,19 +78,20 @@ class Search:
         """Runs the study to its end and gives the exit code.
 
         Raises:
+            FileNotFoundError: a folder to reuse holds no study.
             ValueError: the study cannot begin or go on; see `Study.run`.
         """
-        study = self.study
+        study, sampler = self.study, self.sampler
         display = Display(self.problem, total=self.plan.trials, quiet=self.quiet)
         earlier = study.view(examples=False)
         display.resumed(earlier.records if earlier else ())
-        watcher = _Watcher(self.opened, display)
         with ExitStack() as stack:
             evaluate, stops = self._evaluate(display, stack)
+            watcher = _Watcher(self.opened, display, evaluate)
             asked = stack.enter_context(interruptible(study.request_stop, *stops, _promise))
             stack.enter_context(display)
             with suppress(KeyboardInterrupt):  # the second Ctrl-C, or one while the model loads: the journal is closed
-                study.run(evaluate, sampler=self.sampler, on_event=watcher.event, **asdict(self.plan))
+                study.run(evaluate, sampler=sampler, on_event=watcher.event, **asdict(self.plan))
         return self._conclude(study, watcher, asked.signal)
 
     def _evaluate(self, display: Display, stack: ExitStack) -> tuple[Evaluate, list[Callable[[], None]]]:
@@ -111,6 +112,8 @@ class Search:
     def _reusing(self, evaluate: Evaluate) -> Evaluate:
         if not self.reuse:
             return evaluate
+        for folder in self.reuse:
+            journal.read_journal(folder, examples=False)
         return reuse(evaluate, self.reuse, self.problem.tasks, settings=self.settings)
 
     def _conclude(self, study: Study, watcher: "_Watcher", signalled: int | None) -> int:
@@ -144,6 +147,7 @@ class _Watcher:
 
     opened: Opened
     display: Display
+    evaluate: Evaluate
     stopped: Stopped | None = None
     is_saved: bool = False
 
@@ -154,6 +158,8 @@ class _Watcher:
             problem, config = self.display.problem, self.opened.config
             many = f"{problem.count():,} mixtures of {len(problem.tasks)} datasets"
             self.display.say(escape(f"{config.name}: {many}, at most {config.search.trials} fine-tunings"))
+            for folder, why in self.evaluate.obstacles().items() if isinstance(self.evaluate, Reuse) else ():
+                self.display.say(escape(f"Nothing can be taken from {folder}: {why}."))
         if isinstance(event, Stopped):
             self.stopped = event
         self.display.event(event)

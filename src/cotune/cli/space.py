@@ -39,7 +39,8 @@ def space(
         return print_json(facts | {"levels": problem.levels, "mixtures": [mixture.to_json() for mixture in listed]})
     if count:
         return print_text(str(total))
-    print_text(f"{total:,} mixtures of {len(problem.names)} datasets, each with {' + '.join(problem.required)}.")
+    within = f", each with {' + '.join(problem.required)}" if problem.required else ""
+    print_text(f"{total:,} mixtures of {len(problem.names)} datasets{within}.")
     if listed:
         print_table(["mask", "mixture"], [(str(mask(problem, mixture)), str(mixture)) for mixture in listed])
     return None

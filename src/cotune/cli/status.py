@@ -1,6 +1,7 @@
 """`cotune status`: where a study stands, also while it runs."""
 
 from cotune.cli.console import Json, print_json, print_text
+from cotune.cli.errors import one_line
 from cotune.cli.options import AsJson, RunsFolder, StudyFile
 
 
@@ -32,7 +33,7 @@ def status(study: StudyFile, *, runs: RunsFolder = None, as_json: AsJson = False
         "best_mixture": steps[-1].mixture if steps else None,
         "tokens": sum(record.trial.tokens for record in trained if record.trial),
         "seconds": sum(record.trial.seconds for record in trained if record.trial),
-        "stopped": stop_rule(view.log) or None,
+        "stopped": one_line(stop_rule(view.log)) or None,
     }
     if as_json:
         return print_json(facts)
@@ -44,5 +45,6 @@ def status(study: StudyFile, *, runs: RunsFolder = None, as_json: AsJson = False
         print_text(f"Best single measurement so far: {steps[-1].best:.3f} by {steps[-1].mixture} (luck included).")
     if facts["stopped"]:
         print_text(f"The last run was stopped by: {facts['stopped']}.")
-    print_text(f"Next: cotune report {study}, or cotune run {study} to go on.")
+    if steps or not facts["failed"]:
+        print_text(f"Next: cotune report {study}, or cotune run {study} to go on.")
     return None

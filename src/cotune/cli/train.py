@@ -1,5 +1,6 @@
 """`cotune train`: the final adapter, its test scores and its model card."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -41,6 +42,7 @@ def train(
     cotune train study.yaml --out joint/ --mix reviews,news --single
     Next: peft.PeftModel.from_pretrained(base, "best/")
     """
+    _check_together(mix, single=single, of_search=[winner, not anchors, reread_test])
     from cotune.cli.final import Final
     from cotune.cli.finals import train_final, train_mixture
     from cotune.cli.opening import open_run
@@ -50,7 +52,7 @@ def train(
 
     opened = open_run(study, overrides or (), runs=runs)
     final = Final.prepare(opened, out=out, seed=seed, data=data, quiet=as_json)
-    view = None if mix is not None or single else read_journal(opened.folder)
+    view = None if mix is not None else read_journal(opened.folder)
     if view is None:
         planned = plan_mixture(final.problem, mix, single=single)
     else:
@@ -58,3 +60,13 @@ def train(
     if dry_run:
         return preview_training(final, planned, reread_test=reread_test)
     return train_mixture(final, planned) if view is None else train_final(final, planned, view, reread_test=reread_test)
+
+
+def _check_together(mix: str | None, *, single: bool, of_search: Sequence[bool]) -> None:
+    """Checks that options belong together: a mixture of one's own has no verdict, anchors or test."""
+    if single and mix is None:
+        raise ValueError("--single trains the datasets of a --mix alone, for comparison; name it, as --mix a,b.")
+    if mix is not None and any(of_search):
+        raise ValueError(
+            "--mix trains a mixture of your own, scored on dev: it takes no --winner, --no-anchors, --reread-test."
+        )

@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from cotune.blame import place_of
 from cotune.config.model import StudyConfig
 from cotune.config.names import SAMPLERS, imported, named
 from cotune.problem import Problem
 from cotune.task import Task
 from cotune.training import FineTune
-from cotune.trial import Comparable, Evaluate, Progress, Request, Trial
+from cotune.trial import Comparable, Evaluate, Progress, Proposal, Request, Trial
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from cotune.search import Sampler
 
 Tell = Callable[[Progress], None]
@@ -37,7 +40,24 @@ def build_sampler(config: StudyConfig, folder: Path) -> "Sampler":
     found = named(config.search.sampler, SAMPLERS, what="sampler", folder=folder)
     if not callable(found):
         raise ValueError(f"A sampler is a function; {config.search.sampler!r} is {type(found).__name__}.")
-    return cast("Sampler", found)
+    sampler = cast("Sampler", found)
+    return _own(sampler, config.search.sampler) if ":" in config.search.sampler else sampler
+
+
+def _own(sampler: "Sampler", name: str) -> "Sampler":
+    """Gives a user's sampler whose errors name it: they are the user's to mend."""
+
+    def propose(
+        problem: Problem, ended: Sequence[Trial], pending: Sequence[Request], rng: "np.random.Generator", count: int
+    ) -> list[Proposal]:
+        try:
+            return list(sampler(problem, ended, pending, rng, count))
+        except Exception as error:
+            raise ValueError(
+                f"The sampler {name!r} failed: {type(error).__name__}: {error} ({place_of(error)})."
+            ) from error
+
+    return propose
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from cotune.config.model import StudyConfig
+from cotune.config.model import OWN_METRIC, StudyConfig
 from cotune.config.pool import Entry
 from cotune.strict_yaml import parse_scalar
 from cotune.task import Task
@@ -59,6 +59,6 @@ class _Dumper(yaml.SafeDumper):
 
 def _entry(entry: Entry, base: Path) -> dict[str, object]:
     if isinstance(entry, Task):
-        return {"name": entry.name}
+        return {"name": entry.name} if entry.metric == OWN_METRIC else {"name": entry.name, "metric": entry.metric}
     local = {"path": str((base / entry.path).absolute())} if is_local(entry.path, base) else {}
     return {**said(entry), **local}

@@ -45,14 +45,18 @@ class Limits(Section):
     memory_gib: float | None = Field(default=None, gt=0)
 
 
+OWN_METRIC = "score"
+"""What a user's own evaluation measures, unless the study says."""
+
+
 def dataset(entry: Plain) -> DatasetSpec | Task:
-    """Reads one entry; one without a path is a name for a user's own evaluation."""
+    """Reads one entry; one without a path is a name for a user's own evaluation, with the word for its scores."""
     if isinstance(entry, str):
-        return Task(entry)
+        return Task(entry, metric=OWN_METRIC)
     if not isinstance(entry, dict):
         raise ValueError(f"A dataset is a name or a mapping with name and path; got {entry!r}.")
-    if set(entry) == {"name"}:
-        return Task(str(entry["name"]))
+    if "name" in entry and set(entry) <= {"name", "metric"}:
+        return Task(str(entry["name"]), metric=str(entry.get("metric", OWN_METRIC)))
     return dataset_spec(entry)
 
 

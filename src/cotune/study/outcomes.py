@@ -1,13 +1,12 @@
 """Running a batch of requests so that exactly one trial comes back for each, whatever the evaluation does."""
 
 import time
-import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from math import isfinite
 from numbers import Real
-from pathlib import Path
 
+from cotune.blame import place_of
 from cotune.problem import Problem
 from cotune.trial import Evaluate, Request, TaskResult, Trial
 
@@ -58,8 +57,7 @@ def _one_by_one(
 
 
 def _reason(error: Exception) -> str:
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})"
+    return f"{type(error).__name__}: {error} ({place_of(error)})"
 
 
 def _run(evaluate: Evaluate, requests: Sequence[Request]) -> Iterator[Trial]:

@@ -1,5 +1,6 @@
 """What a study asks for around its search: the base model, the anchors, and the confirmation of the winner."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import count, islice
 
@@ -38,19 +39,49 @@ def anchors(problem: Problem) -> list[tuple[Mixture, str]]:
 
 
 def confirmations(
-    problem: Problem, records: Iterable[Record], winner: Mixture, *, seeds: int, left: int
+    problem: Problem, records: Sequence[Record], winner: Mixture, *, seeds: int, left: int
 ) -> list[Proposal]:
-    """Gives requests with fresh seeds, seed by seed over the winner and the anchors, so that they can be paired.
+    """Gives what is missing until the winner and the anchors have `seeds` confirming trials, with equal seeds.
 
-    Each has `seeds` of them or, where the `left` fine-tunings do not pay for that, as many as they pay for, all
-    equally many.
+    What was confirmed before keeps its trials, so that a new winner after more search costs its own alone. Where the
+    `left` fine-tunings do not pay for all, each gets as many as they pay for.
     """
     labels = {mixture: f"confirm: {label}" for mixture, label in [*reversed(anchors(problem)), (winner, "winner")]}
-    finalists = list(dict.fromkeys([winner, *(mixture for mixture, _ in anchors(problem))]))
-    used = {record.request.seed for record in records if record.request.mixture in finalists}
-    fresh = (seed for seed in count(FIRST_FRESH_SEED) if seed not in used)
-    chosen = islice(fresh, min(seeds, left // len(finalists)))
-    return [Proposal(Request(mixture, seed), labels[mixture]) for seed in chosen for mixture in finalists]
+    asked = {record.request for record in records}
+    chosen = _confirming_seeds(problem, records, winner, seeds)
+    for many in range(seeds, 0, -1):
+        wanted = [Request(mixture, seed) for seed in chosen[:many] for mixture in _finalists(problem, winner)]
+        missing = [request for request in wanted if request not in asked]
+        if len(missing) <= left:
+            return [Proposal(request, labels[request.mixture]) for request in missing]
+    return []
+
+
+def kept_back(problem: Problem, records: Iterable[Record], plan: Plan) -> int:
+    """Gives how many fine-tunings the confirmation may still need: a new winner's, and what the anchors lack."""
+    rivals = {mixture for mixture, _ in anchors(problem)}
+    seeds = plan.reserve(problem) // (1 + len(rivals))
+    confirmed = Counter(record.request.mixture for record in records if _confirms(record))
+    return seeds + sum(max(0, seeds - confirmed[mixture]) for mixture in rivals)
+
+
+def _confirming_seeds(problem: Problem, records: Iterable[Record], winner: Mixture, seeds: int) -> list[int]:
+    """Gives the seeds that anchors were confirmed with, then fresh ones; none that the search used on a finalist."""
+    finalists = _finalists(problem, winner)
+    own = [record for record in records if record.request.mixture in finalists]
+    searched = {record.request.seed for record in own if not _confirms(record)}
+    rivals = {mixture for mixture, _ in anchors(problem)}
+    earlier = {record.request.seed for record in own if _confirms(record) and record.request.mixture in rivals}
+    fresh = (seed for seed in count(FIRST_FRESH_SEED) if seed not in searched | earlier)
+    return [*sorted(earlier - searched), *islice(fresh, seeds)][:seeds]
+
+
+def _finalists(problem: Problem, winner: Mixture) -> list[Mixture]:
+    return list(dict.fromkeys([winner, *(mixture for mixture, _ in anchors(problem))]))
+
+
+def _confirms(record: Record) -> bool:
+    return record.proposal.reason.startswith("confirm")
 
 
 def within(proposals: Iterable[Proposal], left: int) -> list[Proposal]:

@@ -40,9 +40,19 @@ class Reuse:
         wanted = plain(self.settings())
         for folder in self.folders:
             view = _view(folder)
-            if view is not None and _is_equal(view, wanted, self.datasets):
+            if view is not None and not _obstacle(view, wanted, self.datasets):
                 kept |= {trial.request: self._marked(trial, folder) for trial in _finished(view)}
         return kept
+
+    def obstacles(self) -> dict[Path, str]:
+        """Gives why folders can serve nothing: they hold no study, or trials that were made otherwise."""
+        wanted = plain(self.settings())
+        views = {folder: _view(folder, examples=False) for folder in self.folders}
+        found = {
+            folder: "there is no study in it" if view is None else _obstacle(view, wanted, self.datasets)
+            for folder, view in views.items()
+        }
+        return {folder: why for folder, why in found.items() if why}
 
     def _marked(self, trial: Trial, folder: Path) -> Trial:
         results = {name: result for name, result in trial.results.items() if name in self.datasets}
@@ -67,16 +77,22 @@ def reuse(
     return Reuse(evaluate, tuple(Path(folder) for folder in folders), datasets, dict(settings or {}))
 
 
-def _view(folder: Path) -> JournalView | None:
+def _view(folder: Path, *, examples: bool = True) -> JournalView | None:
     try:
-        return read_journal(folder)
+        return read_journal(folder, examples=examples)
     except FileNotFoundError:
         return None
 
 
-def _is_equal(view: JournalView, settings: Mapping[str, object], datasets: Mapping[str, str]) -> bool:
+def _obstacle(view: JournalView, settings: Mapping[str, object], datasets: Mapping[str, str]) -> str:
+    """Gives why a study's trials cannot be taken, "" if they can."""
     own = {name: value for name, value in view.settings.items() if name != OBJECTIVE}
-    return own == settings and datasets.items() <= view.datasets.items()
+    names = [*dict.fromkeys([*own, *settings])]
+    other = [name for name in names if name not in own or name not in settings or own[name] != settings[name]]
+    if other:
+        return f"its trials were made with another {', '.join(other)}"
+    missing = [name for name, content in datasets.items() if view.datasets.get(name) != content]
+    return f"it lacks {missing}, or has other content in them" if missing else ""
 
 
 def _finished(view: JournalView) -> Iterator[Trial]:

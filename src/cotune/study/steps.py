@@ -8,7 +8,7 @@ import numpy as np
 
 from cotune.problem import Problem
 from cotune.study.events import Rule, Stopped
-from cotune.study.phases import confirmations, in_pool, opening, spent, unfinished, within
+from cotune.study.phases import confirmations, in_pool, kept_back, opening, spent, unfinished, within
 from cotune.study.plan import Plan
 from cotune.study.stops import all_failed, left_over, no_improvement, out_of_patience, out_of_trials, used_up
 from cotune.trial import Proposal, Record
@@ -98,7 +98,7 @@ def _search(course: Course, records: Sequence[Record]) -> list[Proposal] | Stopp
     stopped = out_of_trials(problem, records, plan) or out_of_patience(problem, known, plan)
     if stopped is not None:
         return stopped
-    how_many = min(plan.batch, plan.trials - plan.reserve(problem) - spent(records))
+    how_many = min(plan.batch, plan.trials - kept_back(problem, records, plan) - spent(records))
     rng = np.random.default_rng([course.seed, len(records)])
     trials = [record.trial for record in known if record.trial is not None]
     proposals = course.sampler(problem, trials, [], rng, how_many)
@@ -113,9 +113,8 @@ def _confirm(course: Course, ended: SearchEnd, records: Sequence[Record], past: 
     failed = all_failed(in_pool(course.problem, records), patient=False)
     if failed is not None:
         return failed
-    is_done = any(record.proposal.reason.startswith("confirm") for record in records[ended.requests :])
     left = course.plan.trials - spent(records)
-    if is_done or left < 1 or not course.plan.confirming_seeds:
+    if left < 1 or not course.plan.confirming_seeds:
         return left_over(ended.stopped, left)
     from cotune.verdict import choose  # with SciPy, late for the same reason
 
@@ -130,6 +129,8 @@ def _check(problem: Problem, proposals: Sequence[Proposal], how_many: int) -> No
     if len(proposals) > how_many:
         raise ValueError(f"The sampler proposed {len(proposals)} requests; it was asked for at most {how_many}.")
     for proposal in proposals:
+        if not isinstance(proposal, Proposal):
+            raise ValueError(f"A sampler gives a list of Proposals; got {proposal!r} in it.")
         if not problem.is_possible(proposal.request.mixture):
             raise ValueError(
                 f"The sampler proposed {proposal.request.mixture}, which this problem does not allow: a mixture "

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from cotune.problem import Problem
 from cotune.study.events import Stopped
-from cotune.study.phases import ATTEMPTS, spent
+from cotune.study.phases import ATTEMPTS, kept_back, spent
 from cotune.study.plan import Plan
 from cotune.trial import Proposal, Record
 
@@ -21,14 +21,14 @@ def all_failed(records: Sequence[Record], *, patient: bool) -> Stopped | None:
         return None
     return Stopped(
         "failures",
-        f"every trial failed: first error: {trials[0].error}. Remove its cause and start afresh in another folder",
+        f"every trial failed: first error: {trials[0].error}. Remove its cause and start afresh: "
+        "delete the study's folder, or name another (name=NAME, --runs DIR)",
     )
 
 
 def out_of_trials(problem: Problem, records: Sequence[Record], plan: Plan) -> Stopped | None:
     """Fires when only what is kept back for the confirmation is left of the fine-tunings."""
-    used = spent(records)
-    if used < plan.trials - plan.reserve(problem):
+    if spent(records) < plan.trials - kept_back(problem, records, plan):
         return None
     return used_up(plan)
 

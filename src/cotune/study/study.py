@@ -108,18 +108,13 @@ class Study:
         plan = Plan(trials, hours, patience, min_improvement, confirm, batch, repeats, base)
         deadline = time.monotonic() + (float("inf") if hours is None else hours * 3600)
         tell = on_event or _nobody
-        self._stop.clear()
-        with self._open(evaluate) as journal:
-            journal.log("run", {"plan": cast(JsonObject, asdict(plan)), **versions()})
-            chosen = sampler or _default_sampler()
-            course = Course(self.problem, chosen, plan, self.seed)
-            circle = Circle(course, journal, evaluate, deadline, self._stop.is_set, tell)
-            try:
-                stopped = circle.run()
-            except KeyboardInterrupt:
-                journal.log("stopped", Stopped("interrupted", "Ctrl-C; run again to go on").to_json())
-                raise
-            journal.log("stopped", stopped.to_json())
+        try:
+            with self._open(evaluate) as journal:
+                journal.log("run", {"plan": cast(JsonObject, asdict(plan)), **versions()})
+                course = Course(self.problem, sampler or _default_sampler(), plan, self.seed)
+                stopped = _logged(Circle(course, journal, evaluate, deadline, self._stop.is_set, tell))
+        finally:
+            self._stop.clear()
         tell(stopped)
 
     def upcoming(self, plan: Plan, *, sampler: "Sampler | None" = None) -> list[Proposal] | Stopped:
@@ -148,7 +143,10 @@ class Study:
         )
 
     def request_stop(self) -> None:
-        """Asks a running study to end after what has finished; what is running stays pending and costs nothing."""
+        """Asks a study to end after what has finished; what is running stays pending and costs nothing.
+
+        A study that is not running yet ends as soon as it is.
+        """
         self._stop.set()
 
     def view(self, *, examples: bool = True) -> JournalView | None:
@@ -175,6 +173,17 @@ class Study:
         view = self.view(examples=False)
         ends = [entry for entry in view.log if entry.kind in ("run", "stopped")] if view else []
         return cast(Rule, ends[-1].payload["rule"]) if ends and ends[-1].kind == "stopped" else None
+
+
+def _logged(circle: Circle) -> Stopped:
+    """Gives how the circle ended, once its journal's log says so."""
+    try:
+        stopped = circle.run()
+    except KeyboardInterrupt:
+        circle.journal.log("stopped", Stopped("interrupted", "Ctrl-C; run again to go on").to_json())
+        raise
+    circle.journal.log("stopped", stopped.to_json())
+    return stopped
 
 
 def _default_sampler() -> "Sampler":

@@ -14,7 +14,7 @@ from cotune.training.example import Example
 from cotune.training.exams import exams_of
 from cotune.training.forest import leaf
 from cotune.training.loop import fit
-from cotune.training.lora import Trainee, adapted
+from cotune.training.lora import Trainee, adapted, targets
 from cotune.training.memory import within_memory
 from cotune.training.mixing import Plan, plan
 from cotune.training.model import load_model
@@ -40,6 +40,8 @@ class Engine:
             torch.set_num_threads(setup.train.threads)
         self.setup = setup
         self.model = load_model(setup.model, train=setup.train, lora=setup.lora, progress=report)
+        if setup.lora.method == "lora":
+            targets(self.model, setup.lora)  # a wrong name of a module shows before the first trial
         self.encoder = Encoder(self.model.tokenizer, style=setup.train.prompt_style)
         longest = max(setup.train.length_of(task.name) for task in setup.tasks)
         longest += setup.scoring.max_new_tokens or LONGEST_OUTPUT

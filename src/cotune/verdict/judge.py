@@ -218,5 +218,7 @@ def _warnings(
             yield f"No finished run of {title(problem, anchor)} to compare with."
     if noise is None:
         yield "No mixture was repeated with another seed, so the intervals leave out the noise between seeds."
+    if any(not 0 <= problem.value(trial) <= 1 for trials in finalists.values() for trial in trials):
+        yield "Some scores are outside [0, 1]. A point is a hundredth of a score, and a higher score is better."
     if any(line.difference.examples == 0 for line in comparisons):
         yield "Runs without shared per-example results: the intervals leave out the choice of dev examples."

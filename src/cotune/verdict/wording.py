@@ -15,6 +15,7 @@ UNITS = {
     "accuracy": "accuracy points",
     "macro_f1": "macro-F1",
     "exact_match": "exact-match points",
+    "score": "points",
     "token_f1": "token F1",
     "rouge_l": "ROUGE-L",
 }

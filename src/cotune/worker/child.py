@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import TypeAlias
 
+from cotune.blame import note_place
 from cotune.trial import Comparable, Evaluate, Progress, Request, Trial
 
 Factory: TypeAlias = Callable[[Callable[[Progress], None]], Evaluate]
@@ -85,6 +86,7 @@ def _serve(connection: "Connection[Message, Sequence[Request]]", factory: Factor
                 connection.send(trial)
             connection.send(Done())
         except Exception as error:  # noqa: BLE001 - raised again in the parent
+            note_place(error)  # a traceback does not survive the way to the parent
             connection.send(Failed(_sendable(error)))
 
 

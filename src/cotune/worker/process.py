@@ -74,7 +74,7 @@ def start(factory: Factory, *, memory: int | None, preload: Sequence[str]) -> Ch
     mine, theirs = context.Pipe()
     environment = {**QUIET, **os.environ}
     process = context.Process(target=serve, args=(theirs, factory, environment, memory), name="cotune worker")
-    with _environment(QUIET):  # the fork server keeps the one that it is started with
+    with _environment(QUIET), _unbroken():  # the fork server keeps the environment that it is started with
         process.start()
     theirs.close()
     return Child(process, mine)
@@ -103,6 +103,16 @@ def wait_until_ready(
             progress(message)
         if is_stopped():
             raise KeyboardInterrupt
+
+
+@contextmanager
+def _unbroken() -> Iterator[None]:
+    """Holds Ctrl-C back meanwhile, and from the processes that are started: a terminal signals the whole group."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
