@@ -126,11 +126,12 @@ def _confirm(course: Course, ended: SearchEnd, records: Sequence[Record], past: 
 
 
 def _check(problem: Problem, proposals: Sequence[Proposal], how_many: int) -> None:
+    strange = [proposal for proposal in proposals if not isinstance(proposal, Proposal)]
+    if strange:
+        raise ValueError(f"A sampler gives a list of Proposals; got {strange[0]!r} in it.")
     if len(proposals) > how_many:
         raise ValueError(f"The sampler proposed {len(proposals)} requests; it was asked for at most {how_many}.")
     for proposal in proposals:
-        if not isinstance(proposal, Proposal):
-            raise ValueError(f"A sampler gives a list of Proposals; got {proposal!r} in it.")
         if not problem.is_possible(proposal.request.mixture):
             raise ValueError(
                 f"The sampler proposed {proposal.request.mixture}, which this problem does not allow: a mixture "
