@@ -63,6 +63,12 @@ def test_each_prediction_of_the_search_is_a_ring_in_its_plot(tested: Report) -> 
     assert drawing.count('class="seen"') == 3
 
 
+def test_the_page_names_the_model_where_there_is_one(report: Report) -> None:
+    named = Page(render_html(replace(report, model="org/model-135M")))
+    assert "org/model-135M" in named.words
+    assert "; model" not in "".join(Page(render_html(replace(report, model=""))).words)
+
+
 def test_nothing_is_asked_of_the_network(tested: Report) -> None:
     page = Page(render_html(tested))
     assert not [value for _, name, value in page.attributes if name in ("src", "href", "action", "srcset")]

@@ -12,7 +12,7 @@ from cotune.config import StudyConfig
 from cotune.journal import read_journal
 from cotune.problem import Problem
 from cotune.reporting import Artefact, FinalScore, Report, build_report, model_card
-from cotune.training.embedded import HUB_NAME
+from cotune.training.embedded import shown_name
 from cotune.verdict.wording import title
 
 if TYPE_CHECKING:
@@ -50,7 +50,12 @@ def budget_words(config: StudyConfig) -> str:
 def _searched(opened: Opened, problem: Problem, settings: Mapping[str, object]) -> Report:
     view = read_journal(opened.folder)
     return build_report(
-        problem, view.records, view.log, name=opened.config.name, settings={**view.settings, **settings}
+        problem,
+        view.records,
+        view.log,
+        name=opened.config.name,
+        model=shown_name(opened.config.model),
+        settings={**view.settings, **settings},
     )
 
 
@@ -59,7 +64,7 @@ def _artefact(config: StudyConfig, problem: Problem, adapter: "Adapter", name: s
     return Artefact(
         name=name,
         label=title(problem, mixture),
-        base_model=HUB_NAME if config.model == "embedded" else config.model,
+        base_model=shown_name(config.model),
         mixture=mixture,
         exposure=adapter.exposure,
         seed=adapter.request.seed,

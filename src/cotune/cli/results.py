@@ -9,6 +9,7 @@ from cotune.config.pool import names_only
 from cotune.journal import read_journal
 from cotune.problem import Problem
 from cotune.reporting import Report, build_report
+from cotune.training.embedded import shown_name
 
 
 def read_report(opened: Opened, *, data: Path | None = None) -> Report:
@@ -19,7 +20,9 @@ def read_report(opened: Opened, *, data: Path | None = None) -> Report:
     """
     view = read_journal(opened.folder)
     problem = problem_or_names(opened, data=data)
-    return build_report(problem, view.records, view.log, name=opened.config.name, settings=view.settings)
+    config = opened.config
+    model = "" if config.evaluate else shown_name(config.model)
+    return build_report(problem, view.records, view.log, name=config.name, model=model, settings=view.settings)
 
 
 def problem_or_names(opened: Opened, *, data: Path | None = None) -> Problem:

@@ -28,6 +28,7 @@ def build_report(
     log: Sequence[LogEntry] = (),
     *,
     name: str = "study",
+    model: str = "",
     settings: Mapping[str, object] | None = None,
     similarity: Mapping[str, float] | None = None,
     verdict: Verdict | None = None,
@@ -39,6 +40,7 @@ def build_report(
         records: what was proposed, with the trials that ended.
         log: the journal's log: its kinds `run`, `round`, `stopped` and `test` (see `cotune.reporting.logged`).
         name: the study's name, the heading of the report.
+        model: the name of the language model that was fine-tuned, if one was.
         settings: what makes the scores comparable, as the evaluation tells it, for the appendix.
         similarity: of each dataset with the targets, to point out helpful datasets that do not look it.
         verdict: if it was made already.
@@ -51,6 +53,7 @@ def build_report(
     shares = tuple(share_lines(problem, trials, [standing.mixture for standing in judged.standings]))
     return Report(
         name=name,
+        model=model,
         targets=dict(problem.weights),
         unit=unit(problem),
         combinations=problem.count(),

@@ -132,6 +132,7 @@ class Report:
     """Everything that a report shows. Scores are in [0, 1]; `unit` names a hundredth of the objective."""
 
     name: str
+    model: str
     targets: Mapping[str, float]
     unit: str
     combinations: int

@@ -26,6 +26,15 @@ CONVERSION = 1
 STAGE = "convert the embedded model (once)"
 
 
+def shown_name(model: str) -> str:
+    """Gives what others call the model that a study names `model`.
+
+    >>> shown_name("embedded")
+    'HuggingFaceTB/SmolLM2-135M-Instruct'
+    """
+    return HUB_NAME if model == "embedded" else model
+
+
 def model_folder(progress: Callable[[Progress], None] | None = None) -> Path:
     """Gives a local folder with SmolLM2-135M-Instruct that `from_pretrained` loads in about a second.
 

@@ -18,7 +18,7 @@ from transformers.utils import logging
 
 from cotune.training.cut import decoder_layers
 from cotune.training.damage import CONFIGURATION, TOKENIZER, WEIGHTS, blaming
-from cotune.training.embedded import HUB_NAME
+from cotune.training.embedded import shown_name
 from cotune.training.fingerprint import model_fingerprint
 from cotune.training.origin import files_folder, find_origin, first_line
 from cotune.training.settings import Lora, Train
@@ -78,8 +78,7 @@ def load_model(
             module = _whole_model(origin, config, dtype)
             fingerprint = model_fingerprint(files_folder(origin), tokenizer)
     module.requires_grad_(False).eval().to(device)
-    shown = HUB_NAME if name == "embedded" else name
-    return LanguageModel(shown, module, tokenizer, fingerprint)
+    return LanguageModel(shown_name(name), module, tokenizer, fingerprint)
 
 
 def _whole_model(origin: str, config: PreTrainedConfig, dtype: torch.dtype) -> PreTrainedModel:
