@@ -8,8 +8,10 @@ from cotune.search.ensemble import Ensemble
 from cotune.search.features import features
 from cotune.search.greedy import anchored_greedy, greedy_backward, greedy_forward
 from cotune.search.leave_one_out import leave_one_out
+from cotune.search.measured import Measured
 from cotune.search.predictive import PredictiveSampler
-from cotune.search.presets import default, neural, process
+from cotune.search.presets import default, neural, prior_fitted, process
+from cotune.search.prior_fitted import PriorFitted
 from cotune.search.protocols import Acquisition, Predictor, Sampler
 from cotune.search.random_search import random
 
@@ -18,8 +20,10 @@ __all__ = [
     "AdditiveProcess",
     "Committee",
     "Ensemble",
+    "Measured",
     "PredictiveSampler",
     "Predictor",
+    "PriorFitted",
     "Sampler",
     "UpperConfidence",
     "all_datasets",
@@ -31,6 +35,7 @@ __all__ = [
     "greedy_forward",
     "leave_one_out",
     "neural",
+    "prior_fitted",
     "process",
     "random",
     "target_only",

@@ -1,4 +1,4 @@
-"""What a predictor learns from: scores as arrays, targets first, then every other measurement of the same trials."""
+"""What a predictor learns from: scores as arrays, targets first, then all that the same trials measured."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,15 +10,15 @@ from cotune.trial import Trial
 
 
 def outcomes(problem: Problem, trials: Sequence[Trial]) -> NDArray[np.float64]:
-    """Gives scores [trial, output] of usable trials: the targets', then what else all of them measured.
+    """Gives scores [trial, output] of usable trials: of the targets, then of every task, then every task's loss turned.
 
-    That is the other tasks' scores, and every task's loss with its sign turned (each trial scores all tasks: free
-    evidence on how the pool behaves).
+    Each trial scores all tasks: free evidence on how the pool behaves. What a trial did not measure is nan, and so are
+    the targets' scores in the second part, which the first holds already.
     """
-    columns = [_scores(trials, name) for name in problem.targets]
-    others = [_scores(trials, name) for name in problem.names if name not in problem.weights]
-    others += [_losses(trials, name) for name in problem.names]
-    return np.array(columns + [column for column in others if np.isfinite(column).all()]).T
+    targets = [_scores(trials, name) for name in problem.targets]
+    gap = np.full(len(trials), np.nan)
+    others = [gap if name in problem.weights else _scores(trials, name) for name in problem.names]
+    return np.array(targets + others + [_losses(trials, name) for name in problem.names]).T
 
 
 def objective(problem: Problem, predicted: NDArray[np.float64]) -> NDArray[np.float64]:

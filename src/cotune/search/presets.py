@@ -1,25 +1,38 @@
 """The predictive samplers that a study can name."""
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cotune.problem import Problem
 from cotune.search.additive_process import AdditiveProcess
 from cotune.search.committee import Committee
 from cotune.search.ensemble import Ensemble
 from cotune.search.features import encode_features
+from cotune.search.measured import Measured
 from cotune.search.predictive import PredictiveSampler
+from cotune.search.prior_fitted import PriorFitted
 from cotune.search.protocols import Predictor
 
 
 def _network(problem: Problem, seed: int) -> Predictor:  # noqa: ARG001 - one signature for all predictors
-    return Ensemble(seed)
+    return Measured(Ensemble(seed))
 
 
 def _process(problem: Problem, seed: int) -> Predictor:
-    return Committee(((AdditiveProcess(seed, leading=len(problem.targets)), len(problem.tasks)),))
+    return Measured(Committee(((AdditiveProcess(seed, leading=len(problem.targets)), len(problem.tasks)),)))
 
 
 def _both(problem: Problem, seed: int) -> Predictor:
     process = AdditiveProcess(seed, leading=len(problem.targets))
-    return Committee(((process, len(problem.tasks)), (Ensemble(seed), None)))
+    return Measured(Committee(((process, len(problem.tasks)), (Ensemble(seed), None))))
+
+
+def _prior_fitted(problem: Problem, seed: int) -> Predictor:  # noqa: ARG001
+    return PriorFitted(tuple(problem.names.index(name) for name in problem.targets))
+
+
+def _parts(problem: Problem, parts: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: ARG001
+    return parts
 
 
 neural = PredictiveSampler(_network, encode_features)
@@ -27,6 +40,9 @@ neural = PredictiveSampler(_network, encode_features)
 
 process = PredictiveSampler(_process, encode_features)
 """The same search without a network: additive Gaussian processes that know how set size matters."""
+
+prior_fitted = PredictiveSampler(_prior_fitted, _parts)
+"""The network that was trained beforehand: it reads the trials in one pass, and is fitted to nothing."""
 
 default = PredictiveSampler(_both, encode_features)
 """What a study uses unless told otherwise: the networks and the processes, each with an equal say."""

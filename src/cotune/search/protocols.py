@@ -22,11 +22,15 @@ class Predictor(Protocol):
     """Learns scores from features; `fit` returns the fitted predictor and leaves the receiver as it was."""
 
     def fit(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> Self:
-        """Gives a predictor fitted to features `x` [trial, feature] and finite scores `y` [trial, target]."""
+        """Gives a predictor fitted to features `x` [trial, feature] and scores `y` [trial, output].
+
+        The targets' scores come first and are finite; `cotune.search.evidence.outcomes` says what follows, nan where a
+        trial did not measure it. `Measured` spares a predictor these gaps.
+        """
         ...
 
     def predict(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Gives finite predictions [sample, mixture, target] at features `x` [mixture, feature]."""
+        """Gives predictions [sample, mixture, output] at features `x` [mixture, feature], finite for the targets."""
         ...
 
 

@@ -1,0 +1,81 @@
+"""A neural predictor that was trained beforehand, on thousands of pools, to read a few trials at once."""
+
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+from cotune.search.cells import cells, scale
+from cotune.search.prior_network import Memory, locate, remember, shipped_weights
+
+Array = NDArray[np.float64]
+
+NODES = student.ppf((np.arange(16) + 0.5) / 16, 4)
+"""Quantiles at which samples stand, of the Student distribution with 4 degrees of freedom that the network predicts."""
+CHUNK = 256
+"""How many mixtures are predicted at a time."""
+
+
+@dataclass(frozen=True)
+class PriorFitted:
+    """A prior-data fitted network: it infers the scores of untried mixtures from the trials in one forward pass.
+
+    Müller, Hollmann, Pineda Arango, Grabocka and Hutter (2022), Transformers Can Do Bayesian Inference; for search,
+    Müller, Feurer, Hollmann and Hutter (2023), PFNs4BO. Ours attends among the datasets of a trial and among trials, so
+    that the order of neither matters, sees every task's score in every trial, and was trained on small networks that
+    were really trained on mixtures of real datasets (`pretraining/README.md`). It takes the place of the network that
+    the source fits anew in each round.
+
+    `targets` are the places of the targets among the datasets. Features are parts [mixture, task]. Outputs are the
+    targets' scores alone, or those with what `cotune.search.evidence.outcomes` adds; predictions of the latter are nan.
+    """
+
+    targets: tuple[int, ...]
+    x: Array = field(default_factory=lambda: np.empty((0, 0)), repr=False)  # [trial, task]
+    y: Array = field(default_factory=lambda: np.empty((0, 0)), repr=False)  # [trial, output]
+    memories: tuple[Memory, ...] = field(default=(), repr=False)
+
+    def fit(self, x: Array, y: Array) -> Self:
+        """Gives the predictor that has read scores `y` [trial, output] of parts `x` [trial, task]."""
+        fitted = replace(self, x=x, y=y)
+        weights = shipped_weights()
+        memories = (remember(weights, fitted._cells(x[:0], which)) for which in range(len(self.targets)))
+        return replace(fitted, memories=tuple(memories))
+
+    def predict(self, x: Array) -> Array:
+        """Gives samples [sample, mixture, output] at parts `x` [mixture, task], each at one quantile of all mixtures.
+
+        Raises:
+            ValueError: it is not fitted.
+        """
+        if not self.memories:
+            raise ValueError("A prior-fitted network predicts after `fit`; call `fit(x, y)` and use what it returns.")
+        samples = np.full((len(NODES), len(x), self.y.shape[1]), np.nan)
+        for start in range(0, len(x), CHUNK):
+            chunk = slice(start, start + CHUNK)
+            for which in range(len(self.targets)):
+                samples[:, chunk, which] = self._samples(x[chunk], which)
+        return samples
+
+    def _samples(self, x: Array, which: int) -> Array:
+        """Gives samples [sample, mixture] of the target number `which`."""
+        asked = self._cells(x, which)[len(self.x) :]
+        place, width = locate(shipped_weights(), self.memories[which], asked, self.targets[which])
+        centre, spread = scale(self.y[None, :, which])
+        return np.asarray(centre[0] + spread[0] * (place + NODES[:, None] * width))
+
+    def _cells(self, x: Array, which: int) -> NDArray[np.float32]:
+        """Gives the cells [run, task, feature] of the trials, if there are no mixtures `x` to ask about, or of both."""
+        place = np.array([self.targets[which]])
+        both = np.concatenate([self.x, x])  # [run, task]
+        return np.asarray(cells(both[None], self._others()[None], self.y[None, :, which], place)[0])
+
+    def _others(self) -> Array:
+        """Gives what each trial says of each dataset [trial, task]: losses where they were measured, else scores."""
+        tasks, first = self.x.shape[1], len(self.targets)
+        if self.y.shape[1] == first:
+            return np.full((len(self.y), tasks), np.nan)
+        scores, losses = self.y[:, first : first + tasks], self.y[:, first + tasks :]
+        return np.where(np.isfinite(losses).any(axis=0), losses, scores)
