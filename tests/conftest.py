@@ -3,14 +3,24 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from needs import missing
 
 collect_ignore = ["conftest.py"]  # there are several of that name, which doctests could not tell apart
+
+MEMORY = Path("/dev/shm")
+
+
+@pytest.fixture
+def memory_path() -> Iterator[Path]:
+    """A folder in memory if the machine has a disk there, for tests that would often wait for a real one."""
+    with TemporaryDirectory(dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")
