@@ -2,6 +2,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+from programs import save_model, write_pool
 
 from cotune.cli.app import call
 
@@ -39,6 +40,19 @@ def place(tmp_path, monkeypatch):
     (tmp_path / "study.yaml").write_text(STUDY)
     yield tmp_path
     sys.modules.pop("own_trainer", None)
+
+
+@pytest.fixture(scope="module")
+def model_place(tmp_path_factory):
+    """A working folder with a pool, a tiny language model and a cache, for all tests of a module."""
+    place = tmp_path_factory.mktemp("model_place")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        patch.setenv("COTUNE_CACHE", str(place / "cache"))
+        patch.setenv("OMP_NUM_THREADS", "1")
+        write_pool(place / "data")
+        save_model(place / "model")
+        yield place
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from programs import save_model, write_pool
 
 from cotune.cli.app import call
 from cotune.journal import read_journal
@@ -28,17 +27,11 @@ datasets: [{name: animals, path: data/animals}, {name: fruits, path: data/fruits
 
 
 @pytest.fixture(scope="module")
-def searched(tmp_path_factory):
+def searched(model_place):
     """A folder whose study was run."""
-    place = tmp_path_factory.mktemp("searched")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(place)
-        patch.setenv("COTUNE_CACHE", str(place / "cache"))
-        write_pool(place / "data")
-        save_model(place / "model")
-        (place / "study.yaml").write_text(STUDY)
-        assert call(["run", "study.yaml", "--in-process", "--json"]) == 0
-    return place
+    (model_place / "study.yaml").write_text(STUDY)
+    assert call(["run", "study.yaml", "--in-process", "--json"]) == 0
+    return model_place
 
 
 @pytest.fixture

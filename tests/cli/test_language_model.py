@@ -2,10 +2,8 @@
 
 import json
 import re
-import sys
 
 import pytest
-from programs import save_model, write_pool
 
 from cotune.config import load_config
 from cotune.journal import read_journal
@@ -24,31 +22,17 @@ SMALL = [
 ]
 
 
-@pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    """A folder with a pool, a tiny model and the study that `cotune init` wrote for them."""
-    place = tmp_path_factory.mktemp("study")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(place)
-        patch.setenv("COTUNE_CACHE", str(place / "cache"))
-        patch.setenv("OMP_NUM_THREADS", "1")
-        write_pool(place / "data")
-        save_model(place / "model")
-        yield place
-    sys.modules.pop("own_trainer", None)
-
-
-def test_init_writes_a_study_that_can_be_read(study, cotune):
+def test_init_writes_a_study_that_can_be_read(model_place, cotune):
     done = cotune("init", "--pool", "data", "--target", "animals", "--model", "model")
     assert done.code == 0, done.err
-    (study / "study.yaml").write_text(done.out)
-    config = load_config(study / "study.yaml")
+    (model_place / "study.yaml").write_text(done.out)
+    config = load_config(model_place / "study.yaml")
     assert [entry.path for entry in config.datasets] == ["data/animals", "data/fruits", "data/sounds"]
     assert (config.model, config.targets) == ("model", {"animals": 1.0})
     assert cotune("init", "--pool", "data", "--target", "animal").code == 2
 
 
-def test_check_shows_what_would_be_trained_and_what_it_costs(study, cotune):
+def test_check_shows_what_would_be_trained_and_what_it_costs(model_place, cotune):
     done = cotune("check", "study.yaml", *SMALL, "--no-measure", "--json")
     assert done.code == 0, done.err
     found = json.loads(done.out)
@@ -61,27 +45,27 @@ def test_check_shows_what_would_be_trained_and_what_it_costs(study, cotune):
     assert "=> " in cotune("check", "study.yaml", *SMALL, "--no-measure").out
 
 
-def test_a_run_keeps_its_promises_and_the_second_trains_nothing(study, cotune):
+def test_a_run_keeps_its_promises_and_the_second_trains_nothing(model_place, cotune):
     done = cotune("run", "study.yaml", *SMALL)
     assert done.code == 0, done.err
-    records = read_journal(study / "runs" / "study").records
+    records = read_journal(model_place / "runs" / "study").records
     assert sum(len(record.request.mixture) > 0 for record in records) == 4  # every mixture; one more confirms nothing
     assert all(record.trial.is_finished for record in records)
     assert all(abs(record.trial.tokens - 2000) <= LONGEST for record in records if len(record.request.mixture))
     again = cotune("run", "study.yaml", *SMALL)
     assert "Nothing was left to train." in again.out
-    assert read_journal(study / "runs" / "study").records == records
+    assert read_journal(model_place / "runs" / "study").records == records
 
 
 @pytest.mark.parametrize("change", ["budget.tokens=2500", "train.lr=0.5", "dev_rows=12", "model=./nowhere"])
-def test_changed_conditions_are_refused(study, refused, change):
+def test_changed_conditions_are_refused(model_place, refused, change):
     assert change.split("=")[0].split(".")[-1].replace("tokens", "budget") in refused(
         "run", "study.yaml", *SMALL, change
     )
 
 
-def test_a_changed_dataset_is_named(study, refused, cotune):
-    rows = study / "data" / "fruits" / "train.jsonl"
+def test_a_changed_dataset_is_named(model_place, refused, cotune):
+    rows = model_place / "data" / "fruits" / "train.jsonl"
     before = rows.read_text()
     rows.write_text(before.replace("yes", "no", 1))
     assert "dataset 'fruits' has other content" in refused("run", "study.yaml", *SMALL)
@@ -90,7 +74,7 @@ def test_a_changed_dataset_is_named(study, refused, cotune):
     assert cotune("run", "study.yaml", *SMALL).code == 0
 
 
-def test_train_writes_an_adapter_with_a_card_and_reads_test_once(study, cotune, refused):
+def test_train_writes_an_adapter_with_a_card_and_reads_test_once(model_place, cotune, refused):
     import peft
     from transformers import AutoModelForCausalLM
 
@@ -99,7 +83,7 @@ def test_train_writes_an_adapter_with_a_card_and_reads_test_once(study, cotune, 
     assert set(next(iter(json.loads(done.out)["results"].values()))) == {"animals"}
     model = peft.PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("model"), "best")
     assert any("lora" in name for name, _ in model.named_parameters())
-    card = (study / "best" / "README.md").read_text()
+    card = (model_place / "best" / "README.md").read_text()
     for words in ("base_model: model", "animals", "CC0 1.0", "On test", "seed"):
         assert words in card
     assert "--reread-test" in refused("train", "study.yaml", *SMALL, "--out", "best2", "--winner")
@@ -107,10 +91,10 @@ def test_train_writes_an_adapter_with_a_card_and_reads_test_once(study, cotune, 
     assert {line["dataset"] for line in report["test"]} == {"animals"}
 
 
-def test_a_mixture_of_one_s_own_is_compared_with_single_trainings(study, cotune):
+def test_a_mixture_of_one_s_own_is_compared_with_single_trainings(model_place, cotune):
     done = cotune("train", "study.yaml", *SMALL, "--out", "joint", "--mix", "animals,fruits=2", "--single")
     assert done.code == 0, done.err
     assert len(re.findall(r"^(?:animals|fruits) ", done.out, re.M)) == 6
-    assert (study / "joint" / "adapter_model.safetensors").is_file()
-    assert (study / "joint" / "single" / "fruits" / "adapter_model.safetensors").is_file()
-    assert len(read_journal(study / "runs" / "study").logged("test")) == 1
+    assert (model_place / "joint" / "adapter_model.safetensors").is_file()
+    assert (model_place / "joint" / "single" / "fruits" / "adapter_model.safetensors").is_file()
+    assert len(read_journal(model_place / "runs" / "study").logged("test")) == 1

@@ -6,6 +6,7 @@ import re
 import pytest
 from programs import save_model, write_pool
 
+from cotune.cli.screen import Screen
 from cotune.cli.stages import Pace, Stages
 from cotune.journal import read_journal
 from cotune.mixture import Mixture
@@ -49,13 +50,14 @@ def test_another_request_starts_anew_and_a_stage_goes_on_after_a_break():
 
 
 def test_elsewhere_than_on_a_terminal_each_request_and_download_is_a_line(capsys):
-    with Stages(quiet=False) as stages:
+    with Screen(quiet=False) as screen:
+        stages = Stages(screen)
         for request, stage in ((None, "download x"), (ONE, "train"), (ONE, "score [a]"), (TWO, "train")):
             for done in (0, 1):
                 stages.tell(Progress(request, stage, done, 1))
     assert capsys.readouterr().err.splitlines() == ["download x", "training a", "training b"]
-    with Stages(quiet=True) as stages:
-        stages.tell(Progress(None, "download x", 0, 1))
+    with Screen(quiet=True) as screen:
+        Stages(screen).tell(Progress(None, "download x", 0, 1))
     assert capsys.readouterr().err == ""
 
 

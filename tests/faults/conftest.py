@@ -1,16 +1,10 @@
-"""Where the fault tests keep their studies: in memory if the machine has a disk there, so that none waits for one."""
+"""Where the fault tests keep their studies: in memory if the machine has a disk there."""
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
-MEMORY = Path("/dev/shm")
-
 
 @pytest.fixture
-def tmp_path() -> Iterator[Path]:
-    with TemporaryDirectory(dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as folder:
-        yield Path(folder)
+def tmp_path(memory_path: Path) -> Path:
+    return memory_path

@@ -4,21 +4,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cotune import Mixture, Problem, Request, Task, TaskResult, Trial, search
+from cotune.config import names
 from cotune.search import Sampler
 from cotune.testing import check_sampler, example_problem, landscape
 
-SAMPLERS = {
-    "random": search.random,
-    "target_only": search.target_only,
-    "all": search.all_datasets,
-    "leave_one_out": search.leave_one_out,
-    "greedy_forward": search.greedy_forward,
-    "greedy_backward": search.greedy_backward,
-    "anchored_greedy": search.anchored_greedy,
-    "neural": search.neural,
-    "process": search.process,
-    "default": search.default,
-}
+SAMPLERS = {name: names.imported(place, what="sampler") for name, place in names.SAMPLERS.items()}
 CHEAP = [name for name in SAMPLERS if name not in ("neural", "process", "default")]
 
 

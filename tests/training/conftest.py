@@ -8,12 +8,20 @@ import torch
 
 from cotune import Mixture, Request
 from cotune.training import Budget, FineTune, Lora, Train
+from cotune.training.model import LanguageModel
 
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
     """Bitwise equality is promised at one thread."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def model():
+    """A tiny llama with random weights, in memory."""
+    module = tiny.make_model("llama").eval().requires_grad_(False)
+    return LanguageModel("llama", module, tiny.make_tokenizer(), "f" * 64)
 
 
 @pytest.fixture(scope="session")

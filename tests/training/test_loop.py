@@ -1,7 +1,6 @@
 """The loop takes the same steps however a batch is cut into packs, and stops when it diverges."""
 
 import pytest
-import tiny
 import torch
 from test_decoders import made_examples
 
@@ -11,17 +10,10 @@ from cotune.training.forest_decoder import ForestDecoder
 from cotune.training.loop import fit, rate
 from cotune.training.lora import adapted
 from cotune.training.memory import within_memory
-from cotune.training.model import LanguageModel
 from cotune.training.padded_decoder import PaddedDecoder
 from cotune.training.trunk import Trunk
 
 TRAIN = Train(lr=1e-2)
-
-
-@pytest.fixture
-def model():
-    module = tiny.make_model("llama").eval().requires_grad_(False)
-    return LanguageModel("llama", module, tiny.make_tokenizer(), "f" * 64)
 
 
 def trained(model, decoder, *, pack_tokens=10**6, train=TRAIN):

@@ -1,19 +1,12 @@
 """The trunk depends on tokens alone, and a second process computes nothing again."""
 
 import pytest
-import tiny
 import torch
 from test_decoders import made_examples
 
 from cotune.training.forest import leaf
 from cotune.training.model import LanguageModel
 from cotune.training.trunk import Trunk
-
-
-@pytest.fixture
-def model():
-    module = tiny.make_model("llama").eval().requires_grad_(False)
-    return LanguageModel("llama", module, tiny.make_tokenizer(), "f" * 64)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from cotune.config import StudyConfig
 from cotune.journal import read_journal
 from cotune.problem import Problem
 from cotune.reporting import Artefact, FinalScore, Report, build_report, model_card
+from cotune.study.versions import version_of
 from cotune.training.embedded import shown_name
 from cotune.verdict.wording import title
 
@@ -69,13 +69,6 @@ def _artefact(config: StudyConfig, problem: Problem, adapter: "Adapter", name: s
         exposure=adapter.exposure,
         seed=adapter.request.seed,
         budget=budget_words(config),
-        versions={package: _version(package) for package in PACKAGES},
+        versions={package: version_of(package) or "unknown" for package in PACKAGES},
         method=adapter.lora.method,
     )
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "unknown"

@@ -36,11 +36,13 @@ def check(
     from cotune.cache import cache_root
     from cotune.cli.inspection import inspect
     from cotune.cli.opening import chosen_targets, open_study
+    from cotune.cli.screen import Screen
     from cotune.cli.stages import Stages
 
     changes = [*(overrides or ()), *chosen_targets(target, targets), *given([("search.seed", seed)])]
     opened = open_study(study, changes)
-    with Stages(quiet=as_json, verb="measuring the time of") as stages:
+    with Screen(quiet=as_json) as screen:
+        stages = Stages(screen, verb="measuring the time of")
         found = inspect(opened, data=data, cache=cache_root() / "trunk", measure=measure, tell=stages.tell)
     if as_json:
         print_json(plain(found))

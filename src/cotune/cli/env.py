@@ -2,10 +2,10 @@
 
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
 
 from cotune.cli.console import print_json, print_text
 from cotune.cli.options import AsJson
+from cotune.study.versions import version_of
 
 PACKAGES = ["cotune", "numpy", "scipy", "pydantic", "typer", "rich", "PyYAML", "jinja2"]
 TRAINING = [
@@ -33,7 +33,7 @@ def env(*, as_json: AsJson = False) -> None:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processors": os.cpu_count(),
-        **{package: _version(package) for package in PACKAGES + TRAINING},
+        **{package: version_of(package) or "not installed" for package in PACKAGES + TRAINING},
         **{name: os.environ[name] for name in VARIABLES if name in os.environ},
     }
     if as_json:
@@ -42,10 +42,3 @@ def env(*, as_json: AsJson = False) -> None:
     for name, value in facts.items():
         print_text(f"{name.ljust(width)}  {value}")
     return None
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"

@@ -10,6 +10,7 @@ from cotune.cache import cache_root
 from cotune.cli.opening import Opened
 from cotune.cli.planned import Planned
 from cotune.cli.progress import ROOM
+from cotune.cli.screen import Screen
 from cotune.cli.stages import Stages, load_problem
 from cotune.cli.unfinished import check_out, whole
 from cotune.config import FineTuning
@@ -62,8 +63,8 @@ class Final:
 
     def train(self, planned: Planned, *, folders: Mapping[Mixture, Path]) -> list[Outcome]:
         """Trains each mixture once, saves those that have a folder, then scores all on all rows of the split."""
-        with self._stages() as stages:
-            fine_tune = self._fine_tuning(planned)(stages.tell)
+        with Screen(quiet=self.quiet) as screen:
+            fine_tune = self._fine_tuning(planned)(self._stages(screen).tell)
             adapters = []
             for mixture in planned.mixtures:
                 adapters.append(fine_tune.fit(Request(mixture, self.seed)))
@@ -76,12 +77,12 @@ class Final:
 
     def estimates(self, planned: Planned) -> "dict[Mixture, Estimate]":
         """Gives what training each mixture would cost; loads the model and trains nothing."""
-        with self._stages() as stages:
-            fine_tune = self._fine_tuning(planned)(stages.tell)
+        with Screen(quiet=self.quiet) as screen:
+            fine_tune = self._fine_tuning(planned)(self._stages(screen).tell)
             return {mixture: fine_tune.estimate(Request(mixture, self.seed)) for mixture in planned.mixtures}
 
-    def _stages(self) -> Stages:
-        return Stages(quiet=self.quiet, name=partial(datasets_of, self.problem, room=ROOM))
+    def _stages(self, screen: Screen) -> Stages:
+        return Stages(screen, name=partial(datasets_of, self.problem, room=ROOM))
 
     def _fine_tuning(self, planned: Planned) -> FineTuning:
         """Gives the fine-tuning whose targets are scored by their metrics, and nothing else."""

@@ -3,16 +3,11 @@
 import time
 from collections.abc import Sequence
 from functools import partial
-from types import TracebackType
-from typing import Self
-
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import Progress as Bars
 
 from cotune.cli.console import duration
 from cotune.cli.errors import one_line
-from cotune.cli.stages import QUIET_SECONDS, Pace, about, columns, step
+from cotune.cli.screen import Screen
+from cotune.cli.stages import StageBar
 from cotune.problem import Problem
 from cotune.study import Event, Finished
 from cotune.trial import Progress, Proposal, Record, Trial
@@ -24,51 +19,31 @@ ROOM = 60
 
 
 class Display:
-    """Shows finished fine-tunings of `total`, time left and the best value; `quiet` shows nothing."""
+    """Shows finished fine-tunings of `total`, time left and the best value."""
 
-    def __init__(self, problem: Problem, *, total: int, quiet: bool = False) -> None:
+    def __init__(self, problem: Problem, screen: Screen, *, total: int) -> None:
         self.problem = problem
+        self.screen = screen
         self.best: float | None = None
         self.ended = 0
         self.trained = 0
-        self.started = self.spoke = time.monotonic()
-        self.console = Console(stderr=True, quiet=quiet)
-        self.bars = Bars(*columns(), console=self.console, transient=True, disable=not self.console.is_terminal)
-        self.study = self.bars.add_task("fine-tunings", total=total)
-        self.trial = self.bars.add_task("", total=None, visible=False)
-        self.pace = Pace()
+        self.started = time.monotonic()
+        self.bar = screen.bars.add_task("fine-tunings", total=total)
+        self.stage_bar = StageBar(screen, partial(datasets_of, problem, room=ROOM))
         self.loading = ""
-
-    def __enter__(self) -> Self:
-        self.bars.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.bars.stop()
 
     def stage(self, progress: Progress) -> None:
         """Shows how far the running request's stage has come."""
-        self.pace.note(progress)
-        what = about(progress, partial(datasets_of, self.problem, room=ROOM))
-        words = escape(f"{what}  {self.pace.left}")
-        self.bars.update(self.trial, description=words, total=progress.total, completed=progress.done, visible=True)
-        if self.console.is_terminal:
-            return
-        if progress.request is None and progress.stage != self.loading:
-            self.loading = progress.stage
-            self.say(escape(progress.stage))
-        elif time.monotonic() - self.spoke >= QUIET_SECONDS:
-            self.say(escape(f"  {step(progress, what, self.pace)}"))
+        begun = progress.stage if progress.request is None and progress.stage != self.loading else ""
+        self.stage_bar.show(progress, begun=begun)
+        self.loading = begun or self.loading
 
     def resumed(self, records: Sequence[Record]) -> None:
         """Counts what an earlier run has left."""
         trials = scored(self.problem, [record.trial for record in records if record.trial is not None])
         self.best = max((self.problem.value(trial) for trial in trials if len(trial.request.mixture)), default=None)
-        self.bars.update(
-            self.study, completed=sum(record.attempts for record in records if len(record.request.mixture))
-        )
+        spent = sum(record.attempts for record in records if len(record.request.mixture))
+        self.screen.bars.update(self.bar, completed=spent)
 
     def event(self, event: Event) -> None:
         """Prints the line of an ended fine-tuning and moves the bar."""
@@ -83,16 +58,12 @@ class Display:
                 self.best = value if self.best is None else max(self.best, value)
         left = self.left(event.trials - event.fine_tunings)
         best = "" if self.best is None else f"best {self.best:.3f}"
-        self.bars.update(self.trial, visible=False)
-        self.bars.update(self.study, completed=event.fine_tunings, description=f"fine-tunings  {best}  {left}")
+        self.stage_bar.hide()
+        words = f"fine-tunings  {best}  {left}"
+        self.screen.bars.update(self.bar, completed=event.fine_tunings, description=words)
         line = f"{event.fine_tunings}/{event.trials}  {outcome(self.problem, event.record, trial)}"
         known = ", ".join(filter(None, [best, left])) if left else ""
-        self.say(escape(f"{line}  {known}".rstrip()))
-
-    def say(self, line: str) -> None:
-        """Prints a line above the bars."""
-        self.console.print(line, highlight=False, soft_wrap=True)
-        self.spoke = time.monotonic()
+        self.screen.say(f"{line}  {known}".rstrip())
 
     def left(self, more: int) -> str:
         """Gives the time left for `more` fine-tunings, by the mean time of those since the start; "" while unknown."""

@@ -7,14 +7,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
-
 from cotune import journal
 from cotune.cache import cache_root
 from cotune.cli.console import Json, print_json, print_text
 from cotune.cli.errors import INTERRUPTED, OK, TERMINATED, say
 from cotune.cli.opening import Opened, save_config
 from cotune.cli.progress import Display
+from cotune.cli.screen import Screen
 from cotune.config import OwnEvaluation, build_sampler, evaluation
 from cotune.problem import Problem
 from cotune.study import Event, Plan, Reuse, Stopped, Study, interruptible, reuse
@@ -82,14 +81,15 @@ class Search:
             ValueError: the study cannot begin or go on; see `Study.run`.
         """
         study, sampler = self.study, self.sampler
-        display = Display(self.problem, total=self.plan.trials, quiet=self.quiet)
+        screen = Screen(quiet=self.quiet)
+        display = Display(self.problem, screen, total=self.plan.trials)
         earlier = study.view(examples=False)
         display.resumed(earlier.records if earlier else ())
         with ExitStack() as stack:
             evaluate, stops = self._evaluate(display, stack)
             watcher = _Watcher(self.opened, display, evaluate)
             asked = stack.enter_context(interruptible(study.request_stop, *stops, _promise))
-            stack.enter_context(display)
+            stack.enter_context(screen)
             with suppress(KeyboardInterrupt):  # the second Ctrl-C, or one while the model loads: the journal is closed
                 study.run(evaluate, sampler=sampler, on_event=watcher.event, **asdict(self.plan))
         return self._conclude(study, watcher, asked.signal)
@@ -157,9 +157,9 @@ class _Watcher:
             self.is_saved = True
             problem, config = self.display.problem, self.opened.config
             many = f"{problem.count():,} mixtures of {len(problem.tasks)} datasets"
-            self.display.say(escape(f"{config.name}: {many}, at most {config.search.trials} fine-tunings"))
+            self.display.screen.say(f"{config.name}: {many}, at most {config.search.trials} fine-tunings")
             for folder, why in self.evaluate.obstacles().items() if isinstance(self.evaluate, Reuse) else ():
-                self.display.say(escape(f"Nothing can be taken from {folder}: {why}."))
+                self.display.screen.say(f"Nothing can be taken from {folder}: {why}.")
         if isinstance(event, Stopped):
             self.stopped = event
         self.display.event(event)

@@ -3,16 +3,12 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn
-from rich.progress import Progress as Bars
 
 from cotune.cli.console import duration, shorten
 from cotune.cli.opening import Opened
+from cotune.cli.screen import Screen
 from cotune.mixture import Mixture
 from cotune.problem import Problem
 from cotune.trial import Progress, Request
@@ -46,6 +42,33 @@ class Pace:
         return self._left
 
 
+class StageBar:
+    """The bar of the running stage; where there are no bars, a line when something begins and after a long silence."""
+
+    def __init__(self, screen: Screen, name: Callable[[Mixture], str]) -> None:
+        self._screen, self._name = screen, name
+        self._bar = screen.bars.add_task("", total=None, visible=False)
+        self._pace = Pace()
+
+    def show(self, progress: Progress, *, begun: str) -> None:
+        """Shows how far the stage has come; `begun` is what begins with it, or ""."""
+        self._pace.note(progress)
+        what = about(progress, self._name)
+        words = escape(f"{what}  {self._pace.left}")
+        bars = self._screen.bars
+        bars.update(self._bar, description=words, total=progress.total, completed=progress.done, visible=True)
+        if self._screen.has_bars:
+            return
+        if begun:
+            self._screen.say(begun)
+        elif self._screen.silent_seconds >= QUIET_SECONDS:
+            self._screen.say(f"  {step(progress, what, self._pace)}")
+
+    def hide(self) -> None:
+        """Hides the bar until the next stage."""
+        self._screen.bars.update(self._bar, visible=False)
+
+
 class Stages:
     """Shows the stages of work on one request after another: a bar on a terminal, a line for each request elsewhere.
 
@@ -53,51 +76,23 @@ class Stages:
     gives its mixture's name.
     """
 
-    def __init__(self, *, quiet: bool, verb: str = "training", name: Callable[[Mixture], str] = str) -> None:
-        self.console = Console(stderr=True, quiet=quiet)
-        self.bars = Bars(*columns(), console=self.console, transient=True, disable=not self.console.is_terminal)
-        self.bar = self.bars.add_task("", total=None, visible=False)
-        self.verb, self.name = verb, name
-        self.pace = Pace()
-        self.begun = ""
-        self.spoke = time.monotonic()
-
-    def __enter__(self) -> Self:
-        self.bars.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.bars.stop()
+    def __init__(self, screen: Screen, *, verb: str = "training", name: Callable[[Mixture], str] = str) -> None:
+        self._bar = StageBar(screen, name)
+        self._verb, self._name = verb, name
+        self._begun = ""
 
     def tell(self, progress: Progress) -> None:
         """Shows how far the running stage has come."""
-        self.pace.note(progress)
-        what = about(progress, self.name)
-        if not self.console.is_terminal:
-            self._speak(progress, what)
-        words = escape(f"{what}  {self.pace.left}")
-        self.bars.update(self.bar, description=words, total=progress.total, completed=progress.done, visible=True)
-
-    def _speak(self, progress: Progress, what: str) -> None:
         mixture = None if progress.request is None else progress.request.mixture
-        begun = progress.stage if mixture is None else f"{self.verb} {self.name(mixture)}"
-        if begun != self.begun:
-            self._say(begun)
-        elif time.monotonic() - self.spoke >= QUIET_SECONDS:
-            self._say(f"  {step(progress, what, self.pace)}")
-        self.begun = begun
-
-    def _say(self, line: str) -> None:
-        self.console.print(escape(line), highlight=False, soft_wrap=True)
-        self.spoke = time.monotonic()
+        begun = progress.stage if mixture is None else f"{self._verb} {self._name(mixture)}"
+        self._bar.show(progress, begun="" if begun == self._begun else begun)
+        self._begun = begun
 
 
 def load_problem(opened: Opened, *, data: Path | None, quiet: bool) -> Problem:
     """Gives a study's problem with all rows loaded, and shows what is fetched for that."""
-    with Stages(quiet=quiet) as stages:
-        return opened.problem(data=data, tell=stages.tell)
+    with Screen(quiet=quiet) as screen:
+        return opened.problem(data=data, tell=Stages(screen).tell)
 
 
 def about(progress: Progress, name: Callable[[Mixture], str]) -> str:
@@ -109,8 +104,3 @@ def about(progress: Progress, name: Callable[[Mixture], str]) -> str:
 def step(progress: Progress, what: str, pace: Pace) -> str:
     """Gives how far `what` has come and the time left, for a line."""
     return f"{what} {progress.done}/{progress.total}{f', {pace.left}' if pace.left else ''}"
-
-
-def columns() -> tuple[ProgressColumn, ...]:
-    """Gives the columns of a bar."""
-    return TextColumn("{task.description}"), BarColumn(bar_width=30), MofNCompleteColumn()

@@ -8,11 +8,12 @@ PACKAGES = ("cotune", "numpy", "scipy", "torch", "transformers", "peft", "tokeni
 
 def versions() -> dict[str, str]:
     """Gives the versions of Python, the system and the packages that are installed; imports none of them."""
-    installed = {package: found for package in PACKAGES if (found := _version(package))}
+    installed = {package: found for package in PACKAGES if (found := version_of(package))}
     return {"python": platform.python_version(), "system": platform.platform(), **installed}
 
 
-def _version(package: str) -> str | None:
+def version_of(package: str) -> str | None:
+    """Gives the version of a package; None where it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:
