@@ -9,6 +9,7 @@ import pytest
 from cotune import Problem, Task
 from cotune.config import StudyConfig, build_problem, build_sampler, load_config, load_targets
 from cotune.config.dump import dump_config
+from cotune.config.model import dataset
 from cotune.config.names import SAMPLERS, named
 from cotune.config.overrides import parse_override, with_override
 from cotune.config.pool import load_entries, pool_entries
@@ -283,3 +284,20 @@ def test_the_word_for_an_own_trainers_scores_is_kept(tmp_path: Path) -> None:
     assert [entry.metric for entry in config.datasets] == ["accuracy", "score"]
     file.write_text(dump_config(config, tmp_path))
     assert load_config(file).datasets == config.datasets
+
+
+@pytest.mark.parametrize("metric", ["null", "[f1]", '""', "3"])
+def test_a_word_for_scores_that_is_no_word_is_refused(tmp_path: Path, metric: str) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_text(f"evaluate: m:f\ntargets: [a]\ndatasets: [{{name: a, metric: {metric}}}, b]\n")
+    with pytest.raises(ValueError, match="Dataset 'a': metric is a word for its scores; got"):
+        load_config(file)
+
+
+def test_a_folder_that_stands_in_for_a_name_keeps_its_metric(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    lines = [f'{{"text": "text {"abc"[index % 3]} {index}", "label": "{"xy"[index % 2]}"}}\n' for index in range(60)]
+    (tmp_path / "a" / "train.jsonl").write_text("".join(lines))
+    named = [dataset({"name": "a", "metric": "macro_f1"}), dataset("a")]
+    metrics = [load_entries([entry], tmp_path, data=tmp_path)[0].metric for entry in named]
+    assert metrics == ["macro_f1", "accuracy"]

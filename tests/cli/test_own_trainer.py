@@ -216,3 +216,12 @@ def test_scores_in_per_cent_are_warned_of(place, cotune):
     (place / "per_cent.py").write_text("from cotune import each\n\nevaluate = each(lambda request: {'a': 50.0})\n")
     done = cotune("run", "study.yaml", "evaluate=per_cent:evaluate", "name=per_cent", "--in-process", "--trials", 4)
     assert "outside [0, 1]" in done.out
+
+
+@pytest.mark.parametrize(("entry", "unit"), [("a", "points"), ("{name: a, metric: token_f1}", "token F1")])
+def test_scores_are_called_what_the_study_says(place, cotune, entry, unit):
+    study = (place / "study.yaml").read_text()
+    (place / "study.yaml").write_text(study.replace("[a, b", f"[{entry}, b"))
+    told = run_here(cotune, "--trials", 4).out
+    assert f"target only (a) against all datasets (+22.0 {unit} [" in told
+    assert f"Finalists on dev, {unit}," in cotune("report", "study.yaml").out

@@ -56,7 +56,10 @@ def dataset(entry: Plain) -> DatasetSpec | Task:
     if not isinstance(entry, dict):
         raise ValueError(f"A dataset is a name or a mapping with name and path; got {entry!r}.")
     if "name" in entry and set(entry) <= {"name", "metric"}:
-        return Task(str(entry["name"]), metric=str(entry.get("metric", OWN_METRIC)))
+        metric = entry.get("metric", OWN_METRIC)
+        if not isinstance(metric, str) or not metric.isprintable() or not metric.strip():
+            raise ValueError(f"Dataset {entry['name']!r}: metric is a word for its scores; got {metric!r}.")
+        return Task(str(entry["name"]), metric=metric)
     return dataset_spec(entry)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from cotune.config.model import dataset
+from cotune.config.model import OWN_METRIC, dataset
 from cotune.strict_yaml import read_yaml
 from cotune.task import Split, Task
 from cotune.tasks.held_out import drop_shared, shared_with_test
@@ -45,8 +45,8 @@ def pool_entries(pool: Path) -> tuple[Entry, ...]:
 
 
 def names_only(entries: Iterable[Entry]) -> tuple[Task, ...]:
-    """Gives tasks that have no rows, for where only names matter."""
-    return tuple(Task(entry.name) for entry in entries)
+    """Gives tasks that have no rows, for where only names matter, and the words for an own evaluation's scores."""
+    return tuple(entry if isinstance(entry, Task) else Task(entry.name) for entry in entries)
 
 
 def load_entries(
@@ -80,7 +80,7 @@ def _load(entry: Entry, base: Path, data: Path | None, progress: Callable[[Progr
 def _stand_in(entry: Entry) -> DatasetSpec:
     """Gives the entry for a folder of its name in our plain format, whose columns and splits need no telling."""
     if isinstance(entry, Task):
-        return DatasetSpec(entry.name, entry.name)
+        return DatasetSpec(entry.name, entry.name, metric=None if entry.metric == OWN_METRIC else entry.metric)
     return replace(entry, path=entry.name, splits={}, columns={}, subset=None, revision=None, group=None)
 
 
