@@ -1,6 +1,7 @@
 """What happens in a worker's child stays there: a crash costs one trial, a hang its time-out, a mistake one message."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,8 +15,10 @@ import pytest
 import worker_factories as factories
 from cotune import Mixture, Problem, Request, Task
 from cotune.study import Study
+from cotune.study.outcomes import outcomes
 from cotune.trial import Comparable, Progress
 from cotune.worker import Worker
+from cotune.worker.child import Factory
 
 HERE = Path(__file__).parent
 
@@ -103,6 +106,14 @@ def test_an_exception_in_a_batch_is_raised_as_it_was_and_the_child_lives() -> No
         assert errors(worker, 4) == {4: None}
     with Worker(factories.raises_unpicklable) as worker, pytest.raises(RuntimeError, match="Unpicklable: 1 and 2"):
         list(worker(requests(1)))
+
+
+@pytest.mark.parametrize("factory", [factories.raises_json_error, factories.raises_unpicklable])
+def test_an_exception_is_placed_where_it_was_raised_however_it_is_pickled(factory: Factory) -> None:
+    problem = Problem([Task("a"), Task("b")], targets=["a"])
+    with Worker(factory) as worker:
+        (trial,) = outcomes(problem, worker, requests(1), is_stopped=lambda: False)
+    assert re.search(r"\((decoder|worker_factories)\.py:\d+\)$", str(trial.error)), trial.error
 
 
 def test_a_mistake_in_the_factory_is_raised_as_it_was() -> None:

@@ -1,5 +1,6 @@
 """Evaluations that a worker's child builds in the tests; a child imports them by name."""
 
+import json
 import os
 import signal
 import time
@@ -78,6 +79,11 @@ class Unpicklable(Exception):
 
     def __init__(self, one: int, two: int) -> None:
         super().__init__(f"{one} and {two}")
+
+
+def raises_json_error(tell: Tell) -> Evaluate:
+    """Raises an exception of which pickling keeps no notes."""
+    return each(lambda request: json.loads("{"))
 
 
 def raises_unpicklable(tell: Tell) -> Evaluate:

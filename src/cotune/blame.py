@@ -1,4 +1,4 @@
-"""Where an error was raised, said so that it survives the way between processes."""
+"""Where an error was raised, also in another process."""
 
 import traceback
 from pathlib import Path
@@ -23,6 +23,6 @@ def place_of(error: BaseException) -> str:
     return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}"
 
 
-def note_place(error: BaseException) -> None:
-    """Notes on `error` where it was raised; notes are pickled with it, tracebacks are not."""
-    error.add_note(f"{_AT}{place_of(error)}")
+def note_place(error: BaseException, place: str) -> None:
+    """Notes on `error` that it was raised at `place`, for whoever gets it without its traceback."""
+    error.add_note(f"{_AT}{place}")

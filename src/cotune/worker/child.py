@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import TypeAlias
 
-from cotune.blame import note_place
+from cotune.blame import place_of
 from cotune.trial import Comparable, Evaluate, Progress, Request, Trial
 
 Factory: TypeAlias = Callable[[Callable[[Progress], None]], Evaluate]
@@ -41,9 +41,10 @@ class Ready:
 
 @dataclass(frozen=True)
 class Failed:
-    """Building the evaluation, or a batch, raised this."""
+    """Building the evaluation, or a batch, raised this; `place` is where, which pickling may take from the error."""
 
     error: Exception
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,7 @@ def _serve(connection: "Connection[Message, Sequence[Request]]", factory: Factor
                 connection.send(trial)
             connection.send(Done())
         except Exception as error:  # noqa: BLE001 - raised again in the parent
-            note_place(error)  # a traceback does not survive the way to the parent
-            connection.send(Failed(_sendable(error)))
+            connection.send(Failed(_sendable(error), place_of(error)))
 
 
 def _sendable(error: Exception) -> Exception:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+from cotune.blame import note_place
 from cotune.trial import Progress, Request, Trial
 from cotune.worker.child import Done, Factory, Failed, Message
 from cotune.worker.process import Child, start, wait_until_ready
@@ -112,6 +113,7 @@ class Worker:
                 elif isinstance(message, Progress):
                     self._progress(message)
                 elif isinstance(message, Failed):
+                    note_place(message.error, message.place)
                     raise message.error
                 if self._stop.is_set():
                     return
