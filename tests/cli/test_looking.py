@@ -88,7 +88,11 @@ def test_a_task_that_another_row_scores_is_missing(place, cotune, refused):
     assert [row["mean"] for row in rows] == [0.55, 0.35]
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", '{"a": "b"}', '{"x": {"a": true}}', '{"x": {"a": 1}, "y": 2}', "{"])
+NO_SCORES = ["[]", "{}", '{"a": "b"}', '{"x": {"a": true}}', '{"x": {"a": 1}, "y": 2}', "{"]
+NO_SCORES += ['{"x": {"a": 1, "a": 2}}', '{"x": {"a": NaN}}', '{"x": {"a": 1%s}}' % ("0" * 400), "[" * 100_000]
+
+
+@pytest.mark.parametrize("text", NO_SCORES, ids=[text[:30] for text in NO_SCORES])
 def test_files_that_hold_no_scores_are_refused(place, refused, text):
     (place / "s.json").write_text(text)
     assert "s.json" in refused("score", "s.json")

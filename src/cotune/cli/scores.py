@@ -114,7 +114,7 @@ def _table_of_study(study: Path, runs: Path | None) -> dict[str, Scores]:
 def _read_json(file: Path) -> dict[str, object]:
     try:
         found = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=_once)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{file}: not valid JSON in UTF-8: {error}.") from None
     if not isinstance(found, dict) or not found:
         raise ValueError(f"{file}: scores are a JSON object {{task: score}} or {{row: {{task: score}}}}.")
@@ -133,7 +133,14 @@ def _scores(row: object, file: Path) -> Scores:
         raise ValueError(f"{file}: a row of scores is an object {{task: score}}; got {row!r}.")
     scores: dict[str, float | None] = {}
     for name, score in row.items():
-        if isinstance(score, bool) or not isinstance(score, int | float | None) or not isfinite(score or 0.0):
+        if isinstance(score, bool) or not isinstance(score, int | float | None) or not _is_finite(score or 0.0):
             raise ValueError(f"{file}: the score of {name!r} is a finite number or null; got {score!r}.")
         scores[str(name)] = score
     return scores
+
+
+def _is_finite(score: float) -> bool:
+    try:
+        return isfinite(score)
+    except OverflowError:  # an integer past the largest float
+        return False
