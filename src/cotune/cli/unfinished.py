@@ -9,18 +9,24 @@ from cotune.cli.errors import say
 
 
 def check_out(out: Path) -> None:
-    """Checks that nothing is overwritten, neither a result nor what an earlier training saved of one.
+    """Checks that `out` can become a new folder, and that nothing of an earlier training is overwritten.
 
     Raises:
-        ValueError: `out` is a file, or a folder with something in it, or an earlier training's remains lie beside it.
+        ValueError: `out` is a file, a folder with something in it, or one that cannot be replaced; or the folder that
+            an earlier training for it filled lies beside it.
     """
+    if out.is_symlink() or out.is_mount() or out.resolve() == Path.cwd() or out.name == "..":
+        raise ValueError(
+            f"{str(out)!r} is a link, a mount or the current folder, and no result can take its place; choose a folder "
+            f"in it, as --out {out / 'best'}."
+        )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{str(out)!r} is there already, and not an empty folder; choose another --out.")
     scratch = _scratch(out)
-    if scratch.is_dir() and any(scratch.iterdir()):
+    if scratch.exists():
         raise ValueError(
-            f"{str(scratch)!r} holds what an earlier training for this --out saved before it failed; move or delete it "
-            "or choose another --out."
+            f"{str(scratch)!r} is there: another training for this --out runs, or an earlier one failed and left in it "
+            "what it had saved. Wait, move or delete it, or choose another --out."
         )
 
 
@@ -36,7 +42,7 @@ def unfinished(out: Path) -> Iterator[Path]:
     check_out(out)
     scratch = _scratch(out)
     try:
-        scratch.mkdir(parents=True, exist_ok=True)
+        scratch.mkdir(parents=True)  # not where it is there by now: another training began meanwhile
     except OSError as error:
         raise ValueError(f"Cannot write {str(out)!r}: {error.strerror}. Choose another --out.") from None
     try:
