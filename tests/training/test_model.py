@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import tiny
@@ -133,6 +136,48 @@ def test_a_damaged_file_is_named_in_one_line(copy, kind):
         load_model(str(copy), train=Train(), lora=Lora())
     assert words in str(raised.value)
     assert len(str(raised.value).splitlines()) == 1
+
+
+NO_DAMAGE = {
+    "a package missing": (
+        lambda folder: edit(folder / "config.json", quantization_config={"quant_method": "gptq", "bits": 4}),
+        "copy': ImportError: .* Install what it asks for",
+    ),
+    "no decoder": (
+        lambda folder: edit(folder / "config.json", model_type="t5"),
+        "T5Config.* Fetch or save it again, or give another model",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", NO_DAMAGE)
+def test_a_model_that_cannot_be_used_is_not_called_damaged(copy, kind):
+    change, words = NO_DAMAGE[kind]
+    change(copy)
+    with pytest.raises(ValueError, match=words):
+        load_model(str(copy), train=Train(), lora=Lora())
+
+
+LITTLE_MEMORY = """
+import resource, sys
+from pathlib import Path
+from cotune.training import Lora, Train
+from cotune.training.model import load_model
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 200_000, resource.RLIM_INFINITY))
+try:
+    load_model(sys.argv[1], train=Train(), lora=Lora())
+except ValueError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="looks into /proc")
+def test_a_model_that_memory_does_not_hold_is_told_so(random_base):
+    done = subprocess.run(
+        [sys.executable, "-c", LITTLE_MEMORY, str(random_base)], capture_output=True, text=True, check=True
+    )
+    assert "Free memory, raise limits.memory_gib" in done.stdout
 
 
 def test_of_several_shards_the_damaged_one_is_named(tmp_path):

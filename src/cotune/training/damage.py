@@ -8,6 +8,7 @@ from pickle import UnpicklingError
 
 from safetensors import SafetensorError, safe_open
 
+from cotune.training.memory import is_out_of_memory
 from cotune.training.origin import REMEDY, files_folder, first_line, is_stored
 
 CONFIGURATION = ("config.json",)
@@ -17,7 +18,7 @@ WEIGHTS = ("model*.safetensors*", "pytorch_model*")
 
 @contextmanager
 def blaming(name: str, origin: str, files: Sequence[str]) -> Iterator[None]:
-    """Turns what loading raises into one line that names those of `files` that are damaged.
+    """Turns what loading raises into one line that names those of `files` that are damaged, and a remedy.
 
     Raises:
         ValueError: anything was raised.
@@ -25,15 +26,22 @@ def blaming(name: str, origin: str, files: Sequence[str]) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        blamed = _blamed(files_folder(origin), files) if is_stored(origin) else []
-        where, remedy = (f" from {', '.join(blamed)}", "Fetch or save it again.") if blamed else ("", REMEDY)
+        where, remedy = _blame(error, origin, files)
         raise ValueError(f"Cannot load the model {name!r}{where}: {_reason(error)}. {remedy}") from error
 
 
-def _blamed(folder: Path, files: Sequence[str]) -> list[str]:
-    """Gives those of `files` that cannot be read even by themselves; all of them where each can."""
-    found = sorted(path for file in files for path in folder.glob(file))
-    return [path.name for path in ([path for path in found if _is_damaged(path)] or found)]
+def _blame(error: Exception, origin: str, files: Sequence[str]) -> tuple[str, str]:
+    """Gives the files that are to blame, in words, and what to do."""
+    if is_out_of_memory(error):
+        return "", "Free memory, raise limits.memory_gib, or give a smaller model."
+    if isinstance(error, ImportError) or "pip install" in str(error):
+        return "", "Install what it asks for, or give another model."
+    found = sorted(path for file in files for path in files_folder(origin).glob(file)) if is_stored(origin) else []
+    if not found:
+        return "", REMEDY
+    damaged = [path for path in found if _is_damaged(path)]
+    remedy = "Fetch or save it again." if damaged else "Fetch or save it again, or give another model."
+    return f" from {', '.join(path.name for path in damaged or found)}", remedy
 
 
 def _is_damaged(path: Path) -> bool:

@@ -9,7 +9,7 @@ import torch
 from cotune.training.errors import TrialError
 
 HALVINGS = 3
-CPU_MESSAGES = ("can't allocate memory", "not enough memory")
+CPU_MESSAGES = ("can't allocate memory", "not enough memory", "Cannot allocate memory")
 
 Result = TypeVar("Result")
 
