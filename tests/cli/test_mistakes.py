@@ -209,6 +209,7 @@ def test_final_trainings_never_overwrite(place, refused):
     [
         ("raising", "def propose(*_): raise KeyError('x')", "'raising:propose' failed: KeyError: 'x' (raising.py:1)"),
         ("telling", "def propose(*_): return 'hello'", "got 'h' in it"),
+        ("silent", "def propose(*_): pass", "'silent:propose' gives a list of Proposals; got None."),
     ],
 )
 def test_a_mistake_in_a_sampler_of_ones_own_names_it(place, cotune, module, function, words):

@@ -51,11 +51,15 @@ def _own(sampler: "Sampler", name: str) -> "Sampler":
         problem: Problem, ended: Sequence[Trial], pending: Sequence[Request], rng: "np.random.Generator", count: int
     ) -> list[Proposal]:
         try:
-            return list(sampler(problem, ended, pending, rng, count))
+            given: object = sampler(problem, ended, pending, rng, count)
+            proposals = list(given) if isinstance(given, Iterable) else None
         except Exception as error:
             raise ValueError(
                 f"The sampler {name!r} failed: {type(error).__name__}: {error} ({place_of(error)})."
             ) from error
+        if proposals is None:
+            raise ValueError(f"The sampler {name!r} gives a list of Proposals; got {given!r}.")
+        return proposals
 
     return propose
 
