@@ -148,12 +148,15 @@ def test_a_dry_run_tells_what_would_be_trained_and_writes_nothing(study, cotune,
     told = cotune(*given, "--dry-run")
     assert told.code == 0, told.err
     assert "Test was not read before." in told.out
+    assert "The first would be written to best. Nothing was trained." in told.out
     facts = json.loads(cotune(*given, "--dry-run", "--json").out)
     assert (facts["scored"], facts["split"], facts["test_read"], facts["refused"]) == (["animals"], "test", None, False)
     own = json.loads(cotune("train", "study.yaml", "--mix", "fruits=2", "--out", "own", "--dry-run", "--json").out)
     assert [(one["mixture"], own["scored"], own["split"]) for one in own["trainings"]] == [
         ({"fruits": 1}, ["fruits"], "dev")
     ]
+    alone = cotune("train", "study.yaml", "--mix", "animals,fruits", "--single", "--out", "own", "--dry-run").out
+    assert "The first would be written to own, the others below own/single. Nothing was trained." in alone
     assert readings(study) == 0
     assert not [path for path in study.iterdir() if path.name in ("best", "own") or "unfinished" in path.name]
     assert cotune(*given).code == 0

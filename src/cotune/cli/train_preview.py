@@ -29,8 +29,15 @@ def preview_training(final: Final, planned: Planned, *, reread_test: bool) -> in
     print_text(
         f"\nAll would be scored on {planned.split} of {', '.join(planned.targets)}. {_test(planned, is_refused)}"
     )
-    print_text(f"The first would be written to {final.out}. Nothing was trained.")
+    print_text(f"{_places(final, planned)} Nothing was trained.")
     return OK
+
+
+def _places(final: Final, planned: Planned) -> str:
+    """Says what would be written where: anchors are only scored, datasets alone are kept."""
+    is_kept = planned.split == "dev" and len(planned.mixtures) > 1
+    others = f", the others below {final.out / 'single'}"
+    return f"The first would be written to {final.out}{others if is_kept else ''}."
 
 
 def _test(planned: Planned, is_refused: bool) -> str:
