@@ -1,14 +1,16 @@
 """What an evaluation gives becomes a finished trial or one that failed by name, and the study goes on."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 from gains import measure, run
 
-from cotune import Mixture, Request, TaskResult, Trial, each
+from cotune import Mixture, Problem, Request, Task, TaskResult, Trial, each
 from cotune.study import EvaluateError
+from cotune.study.outcomes import outcomes
 
 
 def test_a_failed_trial_is_retried_once_and_counted(tmp_path: Path) -> None:
@@ -90,3 +92,31 @@ def test_in_a_batch_only_the_one_that_raises_fails(tmp_path: Path) -> None:
     study = run(tmp_path, each(evaluate), trials=12, batch=4)
     failed = {record.request.mixture for record in study.records() if record.trial and not record.trial.is_finished}
     assert failed == {Mixture.of("abcde")}
+
+
+ODD: Mapping[str, tuple[object, str]] = {
+    "a bare score": ({"a": 0.5}, "the result of 'a' is 0.5, not a cotune.TaskResult"),
+    "no mapping": (None, "NoneType"),
+    "a score past all floats": ({"a": TaskResult(10**400)}, "not a finite number"),
+    "metrics that are none": ({"a": TaskResult(0.5, metrics=cast("dict[str, float]", None))}, "NoneType"),
+    "a count that is none": ({"a": TaskResult(0.5, malformed=cast(int, float("nan")))}, "cannot convert float NaN"),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+@pytest.mark.parametrize("many", [1, 2])
+def test_a_trial_that_cannot_be_read_fails(kind: str, many: int) -> None:
+    results, words = ODD[kind]
+    requests = [Request(Mixture.of("a"), seed) for seed in range(many)]
+    problem = Problem([Task("a"), Task("b")], targets=["a"])
+    calls = 0
+
+    def evaluate(batch: Sequence[Request]) -> Iterator[Trial]:
+        nonlocal calls
+        calls += 1
+        return (Trial(request, cast("dict[str, TaskResult]", results)) for request in batch)
+
+    trials = list(outcomes(problem, evaluate, requests, is_stopped=lambda: False))
+    assert [trial.request for trial in trials] == requests
+    assert all(words in str(trial.error) for trial in trials)
+    assert calls <= 1 + many

@@ -31,8 +31,9 @@ def outcomes(
     try:
         for trial in _run(evaluate, requests):
             _check_asked(trial, waiting)
+            ended = _timed(checked(problem, trial), time.monotonic() - started)
             waiting.remove(trial.request)
-            yield _timed(checked(problem, trial), time.monotonic() - started)
+            yield ended
             started = time.monotonic()
             if is_stopped():
                 return
@@ -99,6 +100,9 @@ def _fault(problem: Problem, trial: Trial) -> str | None:
     unknown = sorted(str(name) for name in trial.results if name not in problem.names)
     if unknown:
         return f"results for unknown datasets {unknown}; the pool has {list(problem.names)}"
+    for name, result in trial.results.items():
+        if not isinstance(result, TaskResult):
+            return f"the result of {name!r} is {result!r}, not a cotune.TaskResult"
     for name in problem.targets:
         if name not in trial.results or trial.results[name].score is None:
             return f"no score for target {name!r}"
@@ -114,7 +118,12 @@ def _result_fault(name: str, result: TaskResult) -> str | None:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return False
+    try:
+        return isfinite(value)
+    except OverflowError:  # an integer past the largest float
+        return False
 
 
 def _plain(result: TaskResult) -> TaskResult:
