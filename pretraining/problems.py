@@ -16,6 +16,8 @@ KNOWN = (2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 17, 20, 24, 30, 40, 60)
 """How many runs may be known."""
 SPARE = 6
 """At least so many runs are left to ask about."""
+CELLS = 12_000
+"""About how many cells (runs times datasets) a batch holds."""
 SYNTHETIC = 0.15
 """Share of batches from the landscapes of `cotune.testing`, the only ones with more than two dozen datasets."""
 
@@ -54,20 +56,25 @@ def load_pools(paths: Sequence[Path]) -> list[Pool]:
     return found
 
 
-def draw_batch(pools: Sequence[Pool], rng: np.random.Generator, count: int = 32) -> Batch:
-    """Draws `count` problems of one shape."""
+def draw_batch(pools: Sequence[Pool], rng: np.random.Generator) -> Batch:
+    """Draws 4 to 32 problems of one shape, the fewer the larger they are."""
+    wanted = int(rng.choice(KNOWN))
     if rng.random() < SYNTHETIC:
-        sources = _landscapes(rng, count)
-        drop = 0
+        width, drop = int(rng.choice(SIZES, p=SIZE_ODDS)), 0
+        sources = [_synthetic(rng, width) for _ in range(_count(width, wanted))]
     else:
         width = pools[rng.integers(len(pools))].parts.shape[1]
         same = [pool for pool in pools if pool.parts.shape[1] == width]
-        sources = [same[rng.integers(len(same))] for _ in range(count)]
+        sources = [same[rng.integers(len(same))] for _ in range(_count(width, wanted))]
         complete = all(len(pool.parts) == 2**width - 1 for pool in sources)
         drop = int(rng.integers(3)) if complete and width > 6 else 0
     room = min(int((source.parts > 0).sum(axis=0).min()) >> drop for source in sources)
-    known = min(int(rng.choice(KNOWN)), room - SPARE)
+    known = min(wanted, room - SPARE)
     return _stack([_draw(source, rng, known, drop) for source in sources], known)
+
+
+def _count(width: int, known: int) -> int:
+    return int(np.clip(CELLS // (width * (known + ASKED)), 4, 32))
 
 
 def _stack(problems: Sequence[tuple[Array, Array, Array, int]], known: int) -> Batch:
@@ -75,21 +82,17 @@ def _stack(problems: Sequence[tuple[Array, Array, Array, int]], known: int) -> B
     return Batch(np.stack(parts), np.stack(scores), np.stack(values), np.array(targets), known)
 
 
-def _landscapes(rng: np.random.Generator, count: int) -> list[Pool]:
-    """Draws synthetic pools of one size, up to 64, on mixtures of all sizes; accuracies repeat the losses there."""
-    size = int(rng.choice(SIZES, p=SIZE_ODDS))
+def _synthetic(rng: np.random.Generator, size: int) -> Pool:
+    """Draws a synthetic pool on mixtures of all sizes; its accuracies repeat its losses."""
+    regime, jitter = REGIMES[rng.integers(len(REGIMES))], float(rng.choice([0.03, 0.1, 0.3, 0.6]))
+    drawn = landscape(regime, rng, size=size, jitter=jitter)
+    inside = rng.random((256, size)) < rng.random((256, 1))
+    counts = rng.integers(1, int(rng.choice([1, 1, 1, 3])) + 1, inside.shape)
     one = np.eye(size, dtype=np.int64)
-    found = []
-    for _ in range(count):
-        regime, jitter = REGIMES[rng.integers(len(REGIMES))], float(rng.choice([0.03, 0.1, 0.3, 0.6]))
-        drawn = landscape(regime, rng, size=size, jitter=jitter)
-        inside = rng.random((256, size)) < rng.random((256, 1))
-        counts = rng.integers(1, int(rng.choice([1, 1, 1, 3])) + 1, inside.shape)
-        parts = np.concatenate([one, 1 - one, np.ones((1, size), dtype=np.int64), inside * counts])
-        parts = np.unique(parts[parts.any(axis=1)], axis=0)
-        scores = drawn.scores(parts)
-        found.append(Pool(parts, -scores, scores))
-    return found
+    parts = np.concatenate([one, 1 - one, np.ones((1, size), dtype=np.int64), inside * counts])
+    parts = np.unique(parts[parts.any(axis=1)], axis=0)
+    scores = drawn.scores(parts)
+    return Pool(parts, -scores, scores)
 
 
 def _draw(pool: Pool, rng: np.random.Generator, known: int, drop: int) -> tuple[Array, Array, Array, int]:

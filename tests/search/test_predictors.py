@@ -3,12 +3,12 @@ import time
 import numpy as np
 import pytest
 
-from cotune.search import AdditiveProcess, Committee, Ensemble
+from cotune.search import AdditiveProcess, Ensemble, Product
 from cotune.search.additive_process import draw_kernels
 from cotune.testing import check_predictor
 
 PREDICTORS = [AdditiveProcess(), AdditiveProcess(3, leading=2), Ensemble(members=4, steps=20)]
-PREDICTORS.append(Committee(((AdditiveProcess(samples=16), 3), (Ensemble(members=4, steps=20), None))))
+PREDICTORS.append(Product((AdditiveProcess(samples=16), Ensemble(members=4, steps=20))))
 
 
 @pytest.mark.parametrize("predictor", PREDICTORS)
@@ -92,11 +92,3 @@ def test_the_networks_learn_a_linear_score():
 def test_another_seed_makes_other_networks():
     x, y = np.eye(4), np.arange(4.0)[:, None]
     assert not np.array_equal(Ensemble(0).fit(x, y).predict(x), Ensemble(1).fit(x, y).predict(x))
-
-
-def test_committee_members_have_an_equal_say():
-    x, y = np.eye(4) + 1, np.arange(4.0)[:, None]
-    process, network = AdditiveProcess(samples=16).fit(x, y), Ensemble(members=4).fit(x, y)
-    pooled = Committee(((AdditiveProcess(samples=16), None), (Ensemble(members=4), None))).fit(x, y).predict(x)
-    expected = (process.predict(x).mean(axis=0) + network.predict(x).mean(axis=0)) / 2
-    np.testing.assert_allclose(pooled.mean(axis=0), expected)

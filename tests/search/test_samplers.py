@@ -9,7 +9,7 @@ from cotune.search import Sampler
 from cotune.testing import check_sampler, example_problem, landscape
 
 SAMPLERS = {name: names.imported(place, what="sampler") for name, place in names.SAMPLERS.items()}
-CHEAP = [name for name in SAMPLERS if name not in ("neural", "process", "default")]
+CHEAP = [name for name in SAMPLERS if name not in ("neural", "prior_fitted", "process", "default")]
 
 
 def run(sampler: Sampler, problem: Problem, values: dict[Mixture, float], runs: int) -> list[Mixture]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 SAMPLERS: Mapping[str, str] = {
     "default": "cotune.search:default",
+    "prior_fitted": "cotune.search:prior_fitted",
     "neural": "cotune.search:neural",
     "process": "cotune.search:process",
     "random": "cotune.search:random",

@@ -3,7 +3,6 @@
 from cotune.search.acquisition import UpperConfidence, expected_improvement
 from cotune.search.additive_process import AdditiveProcess
 from cotune.search.anchors import all_datasets, target_only
-from cotune.search.committee import Committee
 from cotune.search.ensemble import Ensemble
 from cotune.search.features import features
 from cotune.search.greedy import anchored_greedy, greedy_backward, greedy_forward
@@ -12,18 +11,19 @@ from cotune.search.measured import Measured
 from cotune.search.predictive import PredictiveSampler
 from cotune.search.presets import default, neural, prior_fitted, process
 from cotune.search.prior_fitted import PriorFitted
+from cotune.search.product import Product
 from cotune.search.protocols import Acquisition, Predictor, Sampler
 from cotune.search.random_search import random
 
 __all__ = [
     "Acquisition",
     "AdditiveProcess",
-    "Committee",
     "Ensemble",
     "Measured",
     "PredictiveSampler",
     "Predictor",
     "PriorFitted",
+    "Product",
     "Sampler",
     "UpperConfidence",
     "all_datasets",

@@ -106,18 +106,20 @@ class AdditiveProcess:
         spread = np.where(spread > 1e-12, spread, 1.0)
         kernels = draw_kernels(np.random.default_rng(self.seed), self.draws)
         covariance = kernels.covariance(x, x) + _column(kernels.noise) * np.eye(len(x))
-        root = np.linalg.inv(np.linalg.cholesky(covariance))  # [draw, trial, trial]
-        white = root @ ((y - centre) / spread)  # [draw, trial, target]
-        fit = (white**2).sum(axis=1)  # [draw, target]
-        logdet = np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)  # [draw]
-        likelihood = logdet[:, None] - 0.5 * (FREEDOM + len(x)) * np.log1p(fit / FREEDOM)  # [draw, target]
+        factor = np.linalg.cholesky(covariance)  # [draw, trial, trial]
+        scores = np.broadcast_to((y - centre) / spread, (self.draws, *y.shape))  # [draw, trial, target]
+        fit = (scores * np.linalg.solve(covariance, scores)).sum(axis=1)  # [draw, target]
+        logdet = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)  # [draw]
+        likelihood = -logdet[:, None] - 0.5 * (FREEDOM + len(x)) * np.log1p(fit / FREEDOM)  # [draw, target]
         total = likelihood[:, : self.leading].mean(axis=1)  # [draw]
         if y.shape[1] > self.leading:
             total = total + self.sharing * likelihood[:, self.leading :].mean(axis=1)
         top = np.argsort(-total, kind="stable")[: self.kept]
         weight = np.exp(total[top] - total[top[0]])
         scale = (FREEDOM + fit[top]) / (FREEDOM + len(x))
-        posterior = Posterior(kernels.take(top), x, root[top], white[top], weight / weight.sum(), scale, centre, spread)
+        root = np.linalg.inv(factor[top])  # [draw, trial, trial]
+        white = root @ scores[top]  # [draw, trial, target]
+        posterior = Posterior(kernels.take(top), x, root, white, weight / weight.sum(), scale, centre, spread)
         return replace(self, posterior=posterior)
 
     def predict(self, x: Array) -> Array:

@@ -10,11 +10,11 @@ from cotune.problem import Problem
 
 ENUMERABLE = 4096
 """Up to this many arrays of parts are listed; larger spaces are searched from samples."""
-SAMPLED = 512
+SAMPLED = 256
 """Random candidates where the space is not listed."""
 CLIMBS = 4
 """Rounds of local search there, each from the best few of the round before."""
-FRONT = 4
+FRONT = 2
 """How many candidates each round climbs from."""
 
 

@@ -5,12 +5,12 @@ from numpy.typing import NDArray
 
 from cotune.problem import Problem
 from cotune.search.additive_process import AdditiveProcess
-from cotune.search.committee import Committee
 from cotune.search.ensemble import Ensemble
 from cotune.search.features import encode_features
 from cotune.search.measured import Measured
 from cotune.search.predictive import PredictiveSampler
 from cotune.search.prior_fitted import PriorFitted
+from cotune.search.product import Product
 from cotune.search.protocols import Predictor
 
 
@@ -19,16 +19,15 @@ def _network(problem: Problem, seed: int) -> Predictor:  # noqa: ARG001 - one si
 
 
 def _process(problem: Problem, seed: int) -> Predictor:
-    return Measured(Committee(((AdditiveProcess(seed, leading=len(problem.targets)), len(problem.tasks)),)))
-
-
-def _both(problem: Problem, seed: int) -> Predictor:
-    process = AdditiveProcess(seed, leading=len(problem.targets))
-    return Measured(Committee(((process, len(problem.tasks)), (Ensemble(seed), None))))
+    return Measured(AdditiveProcess(seed, leading=len(problem.targets)))
 
 
 def _prior_fitted(problem: Problem, seed: int) -> Predictor:  # noqa: ARG001
     return PriorFitted(tuple(problem.names.index(name) for name in problem.targets))
+
+
+def _both(problem: Problem, seed: int) -> Predictor:
+    return Product((_prior_fitted(problem, seed), _process(problem, seed)))
 
 
 def _parts(problem: Problem, parts: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: ARG001
@@ -38,11 +37,11 @@ def _parts(problem: Problem, parts: NDArray[np.float64]) -> NDArray[np.float64]:
 neural = PredictiveSampler(_network, encode_features)
 """The source paper's neural predictor, reconstructed: an ensemble of networks and expected improvement."""
 
-process = PredictiveSampler(_process, encode_features)
+process = PredictiveSampler(_process, _parts)
 """The same search without a network: additive Gaussian processes that know how set size matters."""
 
 prior_fitted = PredictiveSampler(_prior_fitted, _parts)
 """The network that was trained beforehand: it reads the trials in one pass, and is fitted to nothing."""
 
-default = PredictiveSampler(_both, encode_features)
-"""What a study uses unless told otherwise: the networks and the processes, each with an equal say."""
+default = PredictiveSampler(_both, _parts)
+"""What a study uses unless told otherwise: the network that was trained beforehand, and the processes."""

@@ -14,6 +14,8 @@ Array = NDArray[np.float64]
 
 NODES = student.ppf((np.arange(16) + 0.5) / 16, 4)
 """Quantiles at which samples stand, of the Student distribution with 4 degrees of freedom that the network predicts."""
+READ = 64
+"""At most how many trials are read, about the most that the network was trained to read."""
 CHUNK = 256
 """How many mixtures are predicted at a time."""
 
@@ -38,8 +40,12 @@ class PriorFitted:
     memories: tuple[Memory, ...] = field(default=(), repr=False)
 
     def fit(self, x: Array, y: Array) -> Self:
-        """Gives the predictor that has read scores `y` [trial, output] of parts `x` [trial, task]."""
-        fitted = replace(self, x=x, y=y)
+        """Gives the predictor that has read scores `y` [trial, output] of parts `x` [trial, task].
+
+        Of more than 64 trials it reads the best 32, and as many of the others, evenly from first to last.
+        """
+        read = _most_telling(y[:, : len(self.targets)].mean(axis=1))
+        fitted = replace(self, x=x[read], y=y[read])
         weights = shipped_weights()
         memories = (remember(weights, fitted._cells(x[:0], which)) for which in range(len(self.targets)))
         return replace(fitted, memories=tuple(memories))
@@ -79,3 +85,12 @@ class PriorFitted:
             return np.full((len(self.y), tasks), np.nan)
         scores, losses = self.y[:, first : first + tasks], self.y[:, first + tasks :]
         return np.where(np.isfinite(losses).any(axis=0), losses, scores)
+
+
+def _most_telling(values: Array) -> NDArray[np.int64]:
+    """Gives the places of at most `READ` of `values` [trial], in their order."""
+    if len(values) <= READ:
+        return np.arange(len(values))
+    best, others = np.split(np.argsort(-values, kind="stable"), [READ // 2])
+    spread = np.linspace(0, len(others) - 1, READ - len(best)).round().astype(int)
+    return np.sort(np.concatenate([best, np.sort(others)[spread]]))
