@@ -1,14 +1,17 @@
 """How well predictors rank combinations that were not trained, by how many were."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from benchmarks.methods import Case, Row, Rules
+from benchmarks.case import Case, Row, Rules
+from benchmarks.peers.surrogate import Merit
 from cotune import search
+from cotune.config.names import imported
 from cotune.mixture import Mixture
 from cotune.problem import Problem
 from cotune.search.anchors import anchors
@@ -39,6 +42,15 @@ def _predictor(sampler: PredictiveSampler) -> Ranking:
     return rank
 
 
+def _surrogate(reference: str) -> Ranking:
+    def rank(problem: Problem, trials: list[Trial], unseen: list[Mixture], seed: int) -> NDArray[np.float64]:  # noqa: ARG001
+        predict = cast(Merit, imported(reference, what="surrogate"))
+        x, y = problem.encode(trial.request.mixture for trial in trials), [problem.value(trial) for trial in trials]
+        return predict(x, np.array(y), problem.encode(unseen))
+
+    return rank
+
+
 PREDICTORS: Mapping[str, Ranking] = MappingProxyType(
     {
         "mean_only": mean_only,
@@ -46,28 +58,46 @@ PREDICTORS: Mapping[str, Ranking] = MappingProxyType(
         "neural": _predictor(search.neural),
         "process": _predictor(search.process),
         "default": _predictor(search.default),
+        "reconstruction": _surrogate("benchmarks.peers.reconstruction:network"),
+        "ridge_shares": _surrogate("benchmarks.peers.ridge:on_root_shares"),
+        "ridge_pairs": _surrogate("benchmarks.peers.ridge:on_pairs"),
+        "mixing_law": _surrogate("benchmarks.peers.mixing_law:law"),
+        "hamming_gp": _surrogate("benchmarks.peers.hamming_gp:posterior_mean"),
     }
 )
 
 
-def curve(case: Case, rules: Rules) -> list[Row]:
-    """Gives the rank correlation on all combinations not trained, after each budget of runs.
+def chosen(names: Iterable[str]) -> tuple[str, ...]:
+    """Gives the predictors that are named, each once, or all if none is.
 
-    The runs are both anchors and then combinations at random, the same for every predictor.
+    Raises:
+        ValueError: there is no such predictor.
     """
-    problem = case.table.problem(*case.targets)
-    truth = case.table.values(*case.targets)
+    unknown = sorted(set(names) - set(PREDICTORS))
+    if unknown:
+        raise ValueError(f"Unknown predictors {unknown}; a learning curve has {list(PREDICTORS)}.")
+    return tuple(dict.fromkeys(names)) or tuple(PREDICTORS)
+
+
+def run(case: Case, rules: Rules) -> list[Row]:
+    """Gives the rank correlation on all combinations not trained, after each budget that leaves three or more.
+
+    The runs are both anchors and then combinations at random, the same for every predictor; of a study, those that it
+    ran.
+    """
+    table, targets = case.pool.table, case.targets
+    problem, truth = table.problem(*targets), table.values(*targets)
     rng = np.random.default_rng([rules.seed, case.repeat])
-    first = [mixture for mixture, _ in anchors(problem)]
+    first = [mixture for mixture, _ in anchors(problem) if mixture in truth]
     shuffled = [list(truth)[index] for index in rng.permutation(len(truth))]
     order = first + [mixture for mixture in shuffled if mixture not in first]
-    evaluate = case.table.evaluate(*case.targets, noise=rules.noise, seed=rules.seed + case.repeat)
+    evaluate = table.evaluate(*targets, noise=rules.noise, seed=rules.seed + case.repeat)
     trials = list(evaluate([Request(mixture) for mixture in order[: max(rules.budgets)]]))
     rows: list[Row] = []
-    for budget in rules.budgets:
+    for budget in (number for number in rules.budgets if number <= len(order) - 3):
         unseen = order[budget:]
         predicted = PREDICTORS[case.method](problem, trials[:budget], unseen, case.repeat)
         flat = np.ptp(predicted) == 0
         correlation = 0.0 if flat else float(spearmanr(predicted, [truth[mixture] for mixture in unseen]).statistic)
-        rows.append(case.row() | {"budget": budget, "spearman": correlation})
+        rows.append(case.row() | {"budget": budget, "noise": rules.noise, "spearman": correlation})
     return rows

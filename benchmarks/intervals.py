@@ -1,6 +1,7 @@
 """Bootstrap intervals over problems."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,11 @@ def interval(
     (1.0, 1.0, 1.0)
     """
     data = np.array(values, dtype=float)  # [problem]
-    drawn = np.random.default_rng(0).integers(len(data), size=(resamples, len(data)))  # [resample, problem]
-    low, high = np.quantile(statistic(data[drawn]), [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(statistic(data[_drawn(len(data), resamples)]), [(1 - level) / 2, (1 + level) / 2])
     return float(statistic(data[None])[0]), float(low), float(high)
+
+
+@lru_cache
+def _drawn(problems: int, resamples: int) -> NDArray[np.int64]:
+    """Draws problems with replacement [resample, problem], the same for every figure."""
+    return np.random.default_rng(0).integers(problems, size=(resamples, problems))

@@ -1,99 +1,111 @@
-"""The search methods that can be named, and one search with one of them on one table."""
+"""The search methods that can be named: the program's own, published surrogates, peers through their own packages."""
 
-import math
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from importlib.util import find_spec
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
-import numpy as np
-
-from cotune import search
+from benchmarks.case import Case
+from cotune.config.names import SAMPLERS, named
+from cotune.mixture import Mixture
 from cotune.search import Sampler
-from cotune.testing import Table
-from cotune.trial import Trial
-from cotune.verdict.winner import choose
 
-Row: TypeAlias = dict[str, str | float]
+Plan: TypeAlias = Callable[[int], Sampler]
+"""Gives a sampler that is told its budget in runs; those samplers that are not given one search until stopped."""
+Cheat: TypeAlias = Callable[[Mapping[Mixture, float]], Sampler]
+"""Gives a sampler that is shown the answers: no method, but a mark to measure methods against."""
 
-METHODS: Mapping[str, Sampler] = MappingProxyType(
+FREE: Mapping[str, str] = MappingProxyType(
     {
-        "random": search.random,
-        "target_only": search.target_only,
-        "all": search.all_datasets,
-        "leave_one_out": search.leave_one_out,
-        "greedy_forward": search.greedy_forward,
-        "greedy_backward": search.greedy_backward,
-        "anchored_greedy": search.anchored_greedy,
-        "neural": search.neural,
-        "process": search.process,
-        "default": search.default,
+        **SAMPLERS,
+        "reconstruction": "benchmarks.peers.reconstruction:reconstruction",
+        "ridge_shares": "benchmarks.peers.ridge:ridge_shares",
+        "ridge_pairs": "benchmarks.peers.ridge:ridge_pairs",
+        "mixing_law": "benchmarks.peers.mixing_law:mixing_law",
+        "hamming_gp": "benchmarks.peers.hamming_gp:hamming_gp",
+        "optuna_tpe": "benchmarks.peers.optuna_study:optuna_tpe",
+        "optuna_gp": "benchmarks.peers.optuna_study:optuna_gp",
+        "botorch": "benchmarks.peers.botorch_gp:botorch_gp",
+        "ax": "benchmarks.peers.ax_client:ax_client",
     }
 )
-
-
-@dataclass(frozen=True)
-class Case:
-    """One search to run: a method on targets of a table, once; several targets count equally."""
-
-    pool: str
-    name: str
-    table: Table
-    targets: tuple[str, ...]
-    method: str
-    repeat: int
-
-    def row(self) -> Row:
-        """Gives the columns that name the case."""
-        table, target = self.name, "+".join(self.targets)
-        return {"pool": self.pool, "table": table, "target": target, "method": self.method, "repeat": self.repeat}
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What holds for every search: budgets in runs, batch size, noise between seeds, and the seed of all draws."""
-
-    budgets: tuple[int, ...]
-    batch: int = 1
-    noise: float = 0.0
-    seed: int = 0
-
-
-def run(case: Case, rules: Rules) -> list[Row]:
-    """Gives one row of results for each budget.
-
-    Every fine-tuning counts, anchors included; a run reveals all tasks' scores; the choice is among those run.
-    """
-    problem = case.table.problem(*case.targets)
-    evaluate = case.table.evaluate(*case.targets, noise=rules.noise, seed=rules.seed + case.repeat)
-    sampler, trials, spent = METHODS[case.method], list[Trial](), list[float]()
-    while len(trials) < max(rules.budgets):
-        rng = np.random.default_rng([rules.seed, case.repeat, len(trials)])
-        count = min(rules.batch, max(rules.budgets) - len(trials))
-        start = time.perf_counter()
-        proposals = sampler(problem, trials, [], rng, count)
-        if not proposals:
-            break
-        spent += [(time.perf_counter() - start) / len(proposals)] * len(proposals)
-        trials += evaluate([proposal.request for proposal in proposals])
-    return [_row(case, rules, trials[:budget], spent[:budget], budget) for budget in rules.budgets]
-
-
-def _row(case: Case, rules: Rules, trials: Sequence[Trial], spent: Sequence[float], budget: int) -> Row:
-    truth = case.table.values(*case.targets)
-    values = np.array(list(truth.values()))  # [mixture]
-    chosen = truth[choose(case.table.problem(*case.targets), trials)]
-    rank = 1 + int((values > chosen).sum())
-    spread = values.max() - values.mean()
-    return case.row() | {
-        "budget": budget,
-        "batch": rules.batch,
-        "noise": rules.noise,
-        "nregret": float((values.max() - chosen) / spread) if spread > 0 else 0.0,
-        "rank_percent": 100 * rank / len(values),
-        "top1": rank == 1,
-        "top1pct": rank <= math.ceil(0.01 * len(values)),
-        "runs": len(trials),
-        "seconds_per_proposal": float(np.mean(spent)),
+PLANNED: Mapping[str, str] = MappingProxyType(
+    {
+        "linear_subsets": "benchmarks.peers.linear_subsets:linear_subsets",
+        "smac": "benchmarks.peers.smac_forest:smac_forest",
     }
+)
+CHEATS: Mapping[str, str] = MappingProxyType(
+    {"additive_fit_of_all": "benchmarks.peers.additive_fit_of_all:additive_fit_of_all"}
+)
+METHODS: Mapping[str, str] = MappingProxyType({**FREE, **PLANNED, **CHEATS})
+GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"own": tuple(SAMPLERS), "peers": tuple(name for name in METHODS if name not in {*SAMPLERS, "ax"})}
+)
+"""Names that stand for several methods; ax, which is botorch at ten times the price, is had by its own name alone."""
+PACKAGES: Mapping[str, str] = MappingProxyType(
+    {
+        "reconstruction": "sklearn",
+        "ridge_shares": "sklearn",
+        "ridge_pairs": "sklearn",
+        "hamming_gp": "sklearn",
+        "optuna_tpe": "optuna",
+        "optuna_gp": "optuna",
+        "botorch": "botorch",
+        "ax": "ax",
+        "smac": "smac",
+    }
+)
+"""What a method imports that cotune does not need."""
+
+
+def sampler_of(case: Case, budget: int) -> Sampler:
+    """Gives the sampler that a case names, told its budget or the answers if that is its kind.
+
+    Raises:
+        ValueError: there is no such method, or what it needs cannot be imported.
+    """
+    found = named(case.method, METHODS, what="method")
+    if case.method in PLANNED:
+        return cast(Plan, found)(budget)
+    if case.method in CHEATS:
+        return cast(Cheat, found)(case.pool.table.values(*case.targets))
+    return cast(Sampler, found)
+
+
+def is_planned(method: str) -> bool:
+    """Tells whether a method searches differently for each budget."""
+    return method in PLANNED
+
+
+def chosen(names: Iterable[str], *, tell: Callable[[str], None]) -> tuple[str, ...]:
+    """Gives the methods that names and groups stand for (our own if there are none), each once, all importable.
+
+    What a group holds but cannot be imported is left out, and `tell` is told.
+
+    Raises:
+        ValueError: a method that is named is unknown or needs a package that is not installed.
+    """
+    methods: dict[str, None] = {}
+    for name in names or ("own",):
+        for method in GROUPS.get(name, (name,)):
+            reason = _obstacle(method)
+            if reason and name not in GROUPS:
+                raise ValueError(reason)
+            if reason:
+                tell(f"left out: {reason}")
+            else:
+                methods[method] = None
+    return tuple(methods)
+
+
+def _obstacle(method: str) -> str:
+    """Gives why a method cannot be used; empty if it can."""
+    package = PACKAGES.get(method)
+    if package and find_spec(package) is None:
+        return f"Method {method!r} needs the package {package}: pip install -e '.[bench]'."
+    try:
+        named(method, METHODS, what="method")
+    except ValueError as error:
+        return str(error)
+    return ""

@@ -1,14 +1,18 @@
 """Where a result comes from: commit, versions, hardware."""
 
-import importlib.util
 import os
 import platform
 import subprocess
-from importlib.metadata import version
+from collections.abc import Iterable
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("cotune", "numpy", "scipy", "torch", "transformers", "peft", "tokenizers", "datasets")
+PEERS = ("scikit-learn", "optuna", "botorch", "gpytorch", "smac", "ax-platform")
+CODE = ("src", "benchmarks", "examples")
+"""Folders that a result depends on."""
 
 
 def provenance() -> dict[str, object]:
@@ -16,26 +20,39 @@ def provenance() -> dict[str, object]:
     return {
         "commit": commit(),
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in PACKAGES if _is_installed(name)},
+        "versions": versions([*PACKAGES, *PEERS]),
         "hardware": f"{processor()}, {os.cpu_count()} cores",
         "threads": os.environ.get("OMP_NUM_THREADS", "all"),
     }
 
 
-def _is_installed(name: str) -> bool:
-    return importlib.util.find_spec(name) is not None
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Gives the versions of those packages that are installed."""
+    found: dict[str, str] = {}
+    for name in packages:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def commit() -> str:
     """Gives the commit of this clone, marked where files that the result depends on differ from it."""
-    head = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    code = ["src", "benchmarks", "examples"]
-    changed = subprocess.run(
-        ["git", "status", "--porcelain", "--untracked-files=no", *code], cwd=ROOT, capture_output=True, text=True
-    )
-    if head.returncode:
-        return "unknown (not a git clone)"
-    return head.stdout.strip() + (" with changes" if changed.stdout.strip() else "")
+    return (head() or "unknown (not a git clone)") + (" with changes" if is_changed() else "")
+
+
+def head() -> str | None:
+    """Gives the commit of this clone, or none if it is no clone."""
+    done = _git("rev-parse", "--short=12", "HEAD")
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def is_changed() -> bool:
+    """Tells whether files that a result depends on differ from the commit."""
+    return bool(_git("status", "--porcelain", "--untracked-files=no", *CODE).stdout.strip())
+
+
+def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
 
 
 def processor() -> str:

@@ -1,90 +1,97 @@
-"""Summaries of benchmark rows: means over problems with intervals, as data and as Markdown."""
+"""Summaries of benchmark rows: figures over problems with intervals, and paired differences from one method."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.intervals import interval
 
 Row: TypeAlias = Mapping[str, str | float]
 Interval: TypeAlias = tuple[float, float, float]
+"""A figure with the ends of its 95 % bootstrap interval over problems."""
 Problem: TypeAlias = tuple[str | float, str | float]
+"""A table and a target; its repeats are averaged first."""
 
-REFERENCE = "default"
 EVERYWHERE = "all tables"
 
 
 @dataclass(frozen=True)
 class Line:
-    """What one method reached after one budget on the problems of a pool: mean and 95 % interval of each figure.
+    """What one method reached after one budget on the problems of a pool.
 
-    Median, 90 % quantile and `versus` belong to the first figure; `versus` is the paired difference from `default`,
-    positive where the method has more than `default`.
+    `mean` has every figure, `median` and `quantile90` are of the first one. `minus` has the mean paired difference
+    from the method compared against, problem by problem, for every figure; it is empty where that took no part.
     """
 
     pool: str
     method: str
     budget: int
     problems: int
-    figures: Mapping[str, Interval]
-    median: float
-    quantile90: float
-    versus: Interval | None
+    mean: Mapping[str, Interval]
+    median: Interval
+    quantile90: Interval
+    minus: Mapping[str, Interval]
 
 
-def summarise(rows: Sequence[Row], figures: Sequence[str]) -> list[Line]:
-    """Gives a line for each pool, method and budget; a problem is a target of a table, its repeats averaged first."""
+def summarise(rows: Sequence[Row], figures: Sequence[str], *, against: str) -> list[Line]:
+    """Gives a line for each pool (all of them first, if there are several), budget and method."""
     pools = list(dict.fromkeys(str(row["pool"]) for row in rows))
-    lines: list[Line] = []
-    for pool in [*([EVERYWHERE] if len(pools) > 1 else []), *pools]:
-        inside = [row for row in rows if pool in (row["pool"], EVERYWHERE)]
-        for method in dict.fromkeys(str(row["method"]) for row in inside):
-            for budget in sorted({int(row["budget"]) for row in inside}):
-                now = [row for row in inside if row["budget"] == budget]
-                lines.append(_line((pool, method, budget), now, figures))
-    return lines
+    return [
+        line
+        for pool in [*([EVERYWHERE] if len(pools) > 1 else []), *pools]
+        for budget in sorted({int(row["budget"]) for row in rows})
+        for line in _lines(
+            (pool, budget),
+            [row for row in rows if row["budget"] == budget and pool in (row["pool"], EVERYWHERE)],
+            figures,
+            against,
+        )
+    ]
 
 
-def _line(name: tuple[str, str, int], rows: Sequence[Row], figures: Sequence[str]) -> Line:
-    own = [row for row in rows if row["method"] == name[1]]
-    first = _by_problem(own, figures[0])
-    reference = _by_problem([row for row in rows if row["method"] == REFERENCE], figures[0])
-    differences = [first[problem] - reference[problem] for problem in first if problem in reference]
-    return Line(
-        *name,
-        problems=len(first),
-        figures={figure: interval(list(_by_problem(own, figure).values())) for figure in figures},
-        median=float(np.median(list(first.values()))),
-        quantile90=float(np.quantile(list(first.values()), 0.9)),
-        versus=interval(differences) if differences else None,
-    )
+def _lines(place: tuple[str, int], rows: Sequence[Row], figures: Sequence[str], against: str) -> Iterator[Line]:
+    methods = dict.fromkeys(str(row["method"]) for row in rows)
+    found = {method: _by_problem(row for row in rows if row["method"] == method) for method in methods}
+    reference = found.get(against, {})
+    for method, problems in found.items():
+        first = [row[figures[0]] for row in problems.values()]
+        both = [problem for problem in problems if problem in reference]
+        yield Line(
+            place[0],
+            method,
+            place[1],
+            problems=len(problems),
+            mean={figure: interval([row[figure] for row in problems.values()]) for figure in figures},
+            median=interval(first, _median),
+            quantile90=interval(first, _quantile90),
+            minus={
+                figure: interval([problems[problem][figure] - reference[problem][figure] for problem in both])
+                for figure in figures
+                if both
+            },
+        )
 
 
-def _by_problem(rows: Iterable[Row], figure: str) -> dict[Problem, float]:
-    repeats: dict[Problem, list[float]] = defaultdict(list)
+def _by_problem(rows: Iterable[Row]) -> dict[Problem, dict[str, float]]:
+    """Gives every number of each problem's rows, averaged over repeats."""
+    repeats: dict[Problem, list[Row]] = defaultdict(list)
     for row in rows:
-        repeats[row["table"], row["target"]].append(float(row[figure]))
-    return {problem: float(np.mean(values)) for problem, values in repeats.items()}
+        repeats[row["table"], row["target"]].append(row)
+    return {problem: _average(found) for problem, found in repeats.items()}
 
 
-def markdown(lines: Sequence[Line], figure: str, share: str | None = None) -> str:
-    """Gives a table for each pool, methods down and budgets across; a cell has `figure`, its interval and `share`."""
-    text: list[str] = []
-    for pool in dict.fromkeys(line.pool for line in lines):
-        inside = [line for line in lines if line.pool == pool]
-        budgets = sorted({line.budget for line in inside})
-        text += ["", f"**{pool}** ({inside[0].problems} problems)", ""]
-        text += ["| method | " + " | ".join(f"{budget} runs" for budget in budgets) + " |"]
-        text += ["|---" * (len(budgets) + 1) + "|"]
-        for method in dict.fromkeys(line.method for line in inside):
-            cells = [_cell(line, figure, share) for line in inside if line.method == method]
-            text.append(f"| {method} | " + " | ".join(cells) + " |")
-    return "\n".join(text).strip() + "\n"
+def _average(rows: Sequence[Row]) -> dict[str, float]:
+    numbers = [name for name, value in rows[0].items() if not isinstance(value, str)]
+    return {name: float(np.mean([float(row[name]) for row in rows])) for name in numbers}
 
 
-def _cell(line: Line, figure: str, share: str | None) -> str:
-    text = "{:.3f} [{:.3f}, {:.3f}]".format(*line.figures[figure])
-    return text if share is None else f"{text}, {line.figures[share][0]:.0%}"
+def _median(resamples: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.median(resamples, axis=1))
+
+
+def _quantile90(resamples: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.quantile(resamples, 0.9, axis=1))

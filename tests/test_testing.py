@@ -5,7 +5,9 @@ from cotune import Mixture, Request, search
 from cotune.search import AdditiveProcess, UpperConfidence
 from cotune.testing import (
     REGIMES,
+    Knobs,
     Landscape,
+    Table,
     check_acquisition,
     check_evaluate,
     check_predictor,
@@ -178,3 +180,23 @@ def test_the_suite_catches_an_evaluation_that_drops_a_request():
     problem = example_problem(3)
     with pytest.raises(AssertionError, match="every request"):
         check_evaluate(lambda requests: [], problem)
+
+
+def test_a_knob_sets_its_property_and_leaves_the_draw_alone():
+    def drawn(**changes: float) -> Landscape:
+        return landscape("growing", np.random.default_rng(0), size=6, knobs=Knobs(**changes))
+
+    assert drawn(dilution=0.7).dilution == 0.7
+    assert drawn(saturation=0.4).saturation == 0.4
+    assert set(drawn(hardness=0.3).hardness) == {0.3}
+    assert np.array_equal(drawn(hardness=0.3).transfer, drawn().transfer)
+    alike, apart = (drawn(correlation=value).transfer[~np.eye(6, dtype=bool)].mean() for value in (0.9, 0.0))
+    assert alike > apart + 0.2
+    assert drawn(harm=2.0).transfer.mean() < drawn().transfer.mean()
+
+
+def test_a_score_that_was_not_measured_is_not_told():
+    table = Table(("a", "b"), np.array([[1, 0], [1, 1]]), np.array([[0.5, np.nan], [0.7, 0.6]]))
+    first, second = table.evaluate("a", noise=1)([Request(Mixture.of("a")), Request(Mixture.of("ab"))])
+    assert first.results.keys() == {"a"}
+    assert second.results["b"].score == 0.6  # one score has no spread, and so no noise

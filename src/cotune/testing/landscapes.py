@@ -77,7 +77,27 @@ class Landscape:
         return pool[int(self.scores(parts)[:, self.names.index(target)].argmax())]
 
 
-def landscape(regime: Regime, rng: np.random.Generator, *, size: int = 10, jitter: float = 0.2) -> Landscape:
+@dataclass(frozen=True)
+class Knobs:
+    """Properties of a landscape that are set instead of drawn; None leaves a property to its regime.
+
+    `correlation` is the similarity of every two tasks (off the diagonal of the Gram matrix), `harm` what a third of the
+    tasks lose in transfer to all others; the rest are fields of `Landscape`, `hardness` that of every target.
+    """
+
+    correlation: float | None = None
+    hardness: float | None = None
+    dilution: float | None = None
+    saturation: float | None = None
+    harm: float | None = None
+
+
+_DRAWN = Knobs()
+
+
+def landscape(
+    regime: Regime, rng: np.random.Generator, *, size: int = 10, jitter: float = 0.2, knobs: Knobs = _DRAWN
+) -> Landscape:
     """Draws a landscape of `size` tasks, fit for study by enumeration up to about 12.
 
     Tasks are unit vectors that share a common part and a cluster part, and transfer follows their similarity, as in the
@@ -85,37 +105,45 @@ def landscape(regime: Regime, rng: np.random.Generator, *, size: int = 10, jitte
     mixtures (shares of a budget, saturation, copies, harm). `jitter` is in units of the distance between the best and
     the median clean score of each task.
     """
-    plain = _draw(regime, rng, size)
+    plain = _draw(regime, rng, size, knobs)
     inside = rng.random((512, size)) < rng.random((512, 1))  # [mixture, task]
     sample = plain.clean(inside[inside.any(axis=1)].astype(np.int64))  # [mixture, task]
     spread = sample.max(axis=0) - np.median(sample, axis=0)  # [task]
     return replace(plain, jitter=spread * (5.0 if regime == "flat" else jitter))
 
 
-def _draw(regime: Regime, rng: np.random.Generator, size: int) -> Landscape:
-    dilution = {"fixed": 1.0, "growing": 0.0, "between": rng.uniform(0.2, 0.9)}.get(regime, float(rng.integers(2)))
+def _draw(regime: Regime, rng: np.random.Generator, size: int, knobs: Knobs) -> Landscape:
+    drawn = {"fixed": 1.0, "growing": 0.0, "between": rng.uniform(0.2, 0.9)}.get(regime, float(rng.integers(2)))
+    dilution = _set(knobs.dilution, drawn)
     origin = np.arange(size)
     if regime == "duplicates":
         origin[rng.permutation(size)[: size // 2]] = rng.integers(size, size=size // 2)
-    shared = rng.uniform(0, 0.7 if dilution == 1 else 2)
-    transfer = _similarity(rng, size, shared) * rng.uniform(0.3, 1.2) + 0.1 * rng.standard_normal((size, size))
-    if regime == "harmful":
-        transfer[:, rng.permutation(size)[: max(1, size // 3)]] -= rng.uniform(0.2, 0.6)
+    similarity = _similarity(rng, size, shared=rng.uniform(0, 0.7 if dilution == 1 else 2))  # [task, task]
+    if knobs.correlation is not None:
+        similarity = np.full((size, size), knobs.correlation)
+    transfer = similarity * rng.uniform(0.3, 1.2) + 0.1 * rng.standard_normal((size, size))
+    if regime == "harmful" or knobs.harm is not None:
+        transfer[:, rng.permutation(size)[: max(1, size // 3)]] -= _set(knobs.harm, rng.uniform(0.2, 0.6))
     transfer[np.arange(size), np.arange(size)] = 1.0
     strength = 0.3 if regime == "interactions" else 0.03
     pairs = np.triu(rng.standard_normal((size, size, size)), k=1) * strength / np.sqrt(size)  # [target, task, task]
+    hardness = rng.uniform(0.1, 0.8, size) * (0.05 if regime == "flat" else 1.0)  # [target]
     return Landscape(
         names=tuple(f"t{index:02d}" for index in range(size)),
         origin=tuple(int(index) for index in origin),
         transfer=transfer[origin],
         pairs=pairs,
-        hardness=rng.uniform(0.1, 0.8, size) * (0.05 if regime == "flat" else 1.0),
+        hardness=hardness if knobs.hardness is None else np.full(size, knobs.hardness),
         dilution=float(dilution),
-        saturation=float(rng.uniform(0.3, 0.9)),
+        saturation=float(_set(knobs.saturation, rng.uniform(0.3, 0.9))),
         decay=float(rng.uniform(0.4, 1.6)),
         jitter=np.zeros(size),
         seed=int(rng.integers(2**31)),
     )
+
+
+def _set(value: float | None, drawn: float) -> float:
+    return drawn if value is None else value
 
 
 def _similarity(rng: np.random.Generator, size: int, shared: float) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ Score = Literal["nll", "em"]
 
 @dataclass(frozen=True)
 class Table:
-    """Every task's score after training on each of some combinations.
+    """Every task's score after training on each of some combinations; a score that was not measured is nan.
 
     >>> table = Table(("a", "b"), np.array([[1, 0], [1, 1]]), np.array([[0.5, 0.1], [0.7, 0.6]]))
     >>> [trial.results["a"].score for trial in table.evaluate("a")([Request(Mixture.of(["a", "b"]))])]
@@ -52,7 +52,7 @@ class Table:
         """
         rows = {self._mixture(row): row for row in range(len(self.parts))}
         possible = self.scores[self._holding(targets)]  # [run, task]
-        spread = noise * (possible.max(axis=0) - np.median(possible, axis=0))  # [task]
+        spread = noise * _reach(possible)  # [task]
 
         def look_up(request: Request) -> Trial:
             if request.mixture not in rows:
@@ -62,7 +62,8 @@ class Table:
             row = rows[request.mixture]
             rng = np.random.default_rng([seed, row, request.seed])
             scores = self.scores[row] + spread * rng.standard_normal(len(self.names))  # [task]
-            return Trial(request, {name: TaskResult(float(s)) for name, s in zip(self.names, scores, strict=True)})
+            known = {name: float(s) for name, s in zip(self.names, scores, strict=True) if np.isfinite(s)}
+            return Trial(request, {name: TaskResult(s) for name, s in known.items()})
 
         return each(look_up)
 
@@ -72,6 +73,12 @@ class Table:
 
     def _mixture(self, row: int) -> Mixture:
         return Mixture.of([name for name, inside in zip(self.names, self.parts[row], strict=True) if inside])
+
+
+def _reach(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Gives the distance from median to best [task] of the measured ones of `scores` [run, task]."""
+    columns = [column[np.isfinite(column)] for column in scores.T]
+    return np.array([column.max() - np.median(column) if len(column) else 0.0 for column in columns])
 
 
 def load_table(path: str | Path, *, score: Score = "nll") -> Table:
