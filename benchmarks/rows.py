@@ -14,6 +14,7 @@ Settings: TypeAlias = Mapping[str, object]
 SOURCES = (
     "src/cotune/*.py",
     "src/cotune/search/*.py",
+    "src/cotune/search/*.npz",
     "src/cotune/testing/*.py",
     "src/cotune/verdict/*.py",
     "benchmarks/searching.py",
