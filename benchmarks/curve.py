@@ -56,6 +56,7 @@ PREDICTORS: Mapping[str, Ranking] = MappingProxyType(
         "mean_only": mean_only,
         "size_only": size_only,
         "neural": _predictor(search.neural),
+        "prior_fitted": _predictor(search.prior_fitted),
         "process": _predictor(search.process),
         "default": _predictor(search.default),
         "reconstruction": _surrogate("benchmarks.peers.reconstruction:network"),
