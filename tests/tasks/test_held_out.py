@@ -37,6 +37,11 @@ def test_copies_are_refused_whatever_case_signs_order_and_labels(write_lines: Wr
         load(write_lines, copy, TEST)
 
 
+def test_sums_that_differ_by_a_sign_are_not_copies() -> None:
+    dev, test = ([f"Compute {n} {sign} 1{n}." for n in range(20)] for sign in "+-")
+    check_apart({"dev": rows_of(dev), "test": rows_of(test, "t")})
+
+
 def test_a_dev_split_that_is_a_part_of_test_is_refused_and_the_reverse(write_lines: WriteLines) -> None:
     with pytest.raises(ValueError, match="5 of 5 dev rows stand in test too"):
         load(write_lines, TEST[:5], TEST)
