@@ -83,8 +83,9 @@ class Study:
         """Runs until a rule stops it; what is pending from an earlier run comes first.
 
         The base model is scored once, the anchors are run with two seeds (one if `trials` < 8), the sampler searches,
-        and the winner by posterior mean is confirmed against the anchors with fresh seeds (101, 102, ...). A failed
-        request is tried once more.
+        and the winner by posterior mean is confirmed against the anchors with fresh seeds (101, 102, ...). Where these
+        seeds make another mixture the winner, that one is confirmed too, while fine-tunings are left. A failed request
+        is tried once more.
 
         Args:
             evaluate: Trains and scores batches of requests.
