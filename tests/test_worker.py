@@ -171,6 +171,7 @@ def show(progress):
     print("running", flush=True)
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is born deaf to it
     worker = Worker(factories.{factory}, progress=show)
     list(worker([Request(Mixture.of("ab"), 2)]))
 """
