@@ -53,7 +53,8 @@ def open_pool(path: Path, score: Score) -> Pool:
         ValueError: it is no table, or nothing in it can be a target.
     """
     table = study_table(path, score=score) if path.is_dir() else load_table(path, score=score)
-    pool = Pool(path.stem, path.stem, table)
+    name = path.resolve().name if path.is_dir() else path.stem
+    pool = Pool(name, name, table)
     if not any(pool.targets()):
         raise ValueError(f"{path}: a target has a finite {score} in two or more runs that hold it; no task has.")
     return pool

@@ -19,6 +19,7 @@ def provenance() -> dict[str, object]:
     """Gives a JSON object to be kept beside every result."""
     return {
         "commit": commit(),
+        "dirty": is_changed(),
         "python": platform.python_version(),
         "versions": versions([*PACKAGES, *PEERS]),
         "hardware": f"{processor()}, {os.cpu_count()} cores",
@@ -37,13 +38,10 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
 
 def commit() -> str:
     """Gives the commit of this clone, marked where files that the result depends on differ from it."""
-    return (head() or "unknown (not a git clone)") + (" with changes" if is_changed() else "")
-
-
-def head() -> str | None:
-    """Gives the commit of this clone, or none if it is no clone."""
     done = _git("rev-parse", "--short=12", "HEAD")
-    return done.stdout.strip() if done.returncode == 0 else None
+    if done.returncode:
+        return "unknown (not a git clone)"
+    return done.stdout.strip() + (" with changes" if is_changed() else "")
 
 
 def is_changed() -> bool:

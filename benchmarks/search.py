@@ -30,13 +30,15 @@ def main() -> None:
         print(_benchmark(options))
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("stopped; the same command goes on from here" if options.json else "stopped")
 
 
 def _benchmark(options: argparse.Namespace) -> str:
     methods = curve.chosen(options.methods) if options.learning_curve else chosen(options.methods, tell=_say)
     if options.against not in {*methods, "default"}:
         raise ValueError(f"Differences are from a method that takes part; {options.against!r} is none of {methods}.")
-    pools = list(_pools(options))
+    pools, facts = list(_pools(options)), provenance()
     rules = Rules(options.budgets, options.batch, options.noise, options.seed)
     work: Work = partial(curve.run if options.learning_curve else searching.run, rules=rules)
     file = RowFile(options.json.with_suffix(".rows.jsonl"), _settings(options, rules)) if options.json else None
@@ -44,8 +46,8 @@ def _benchmark(options: argparse.Namespace) -> str:
     figures = CURVE if options.learning_curve else SEARCH
     lines = summarise(rows, figures, against=options.against)
     if holds_shipped(pools):
-        log_scoring(_command(), figures[0], lines)
-    text, facts = markdown(lines, options.against), provenance()
+        log_scoring(_command(), facts, figures[0], lines)
+    text = markdown(lines, options.against)
     if options.json:
         result = {"command": _command(), **facts, "seed": options.seed, "against": options.against, "rows": rows}
         result["summary"] = [asdict(line) for line in lines]
@@ -91,7 +93,7 @@ def _rows(cases: Sequence[Case], work: Work, file: RowFile | None, jobs: int) ->
         if file is not None:
             file.append(cases[index], rows)
         if sys.stderr.isatty():
-            print(f"\r{done + len(cases) - len(missing)} of {len(cases)} searches", end="", file=sys.stderr)
+            print(f"{done + len(cases) - len(missing)} of {len(cases)} searches", end="\r", file=sys.stderr)
     return [row for index in range(len(cases)) for row in found[index]]
 
 

@@ -70,7 +70,8 @@ def test_an_interval_covers_as_often_as_it_says():
 
 def test_a_scoring_is_a_line_with_default_by_pool_and_budget(tmp_path: Path):
     for _ in range(2):
-        log_scoring("python -m benchmarks.search", "nregret", list(lines().values()), path=tmp_path / "new" / "log")
+        facts = {"commit": "abc", "dirty": False}
+        log_scoring("benchmarks.search", facts, "nregret", list(lines().values()), path=tmp_path / "new" / "log")
     first, second = map(json.loads, (tmp_path / "new" / "log").read_text().splitlines())
     assert first | {"date": ""} == second | {"date": ""}
     assert first["default"] == {EVERYWHERE: {"12": 0.5}, "one": {"12": 0.3}, "two": {"12": 0.7}}
