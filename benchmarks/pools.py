@@ -41,8 +41,9 @@ class Pool:
         yield from (turn for turn in turns if len(set(turn)) == together and self._is_measured(turn))
 
     def _is_measured(self, targets: tuple[str, ...]) -> bool:
-        values = self.table.values(*targets)
-        return len(values) > 1 and bool(np.isfinite(list(values.values())).all())
+        columns = [self.table.names.index(name) for name in targets]
+        runs = self.table.parts[:, columns].all(axis=1)  # [run]
+        return runs.sum() > 1 and bool(np.isfinite(self.table.scores[runs][:, columns]).all())
 
 
 def open_pool(path: Path, score: Score) -> Pool:
