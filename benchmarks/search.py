@@ -51,7 +51,7 @@ def _benchmark(options: argparse.Namespace) -> str:
     if options.json:
         result = {"command": _command(), **facts, "seed": options.seed, "against": options.against, "rows": rows}
         result["summary"] = [asdict(line) for line in lines]
-        options.json.write_text(json.dumps(result, indent=1) + "\n")
+        options.json.write_text(json.dumps(result, separators=(",", ":")) + "\n")
     if options.markdown:
         options.markdown.write_text(_heading(options, facts) + text)
     return text
