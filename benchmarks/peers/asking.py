@@ -1,4 +1,4 @@
-"""What peers share: mixtures as flags of the free datasets, and suggestions turned into proposals."""
+"""What peers share: a random beginning, mixtures as flags, and suggestions turned into proposals."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
@@ -8,11 +8,26 @@ import numpy as np
 from cotune.mixture import Mixture
 from cotune.problem import Problem
 from cotune.search import random
-from cotune.search.history import tried
+from cotune.search.history import mean_values, tried
 from cotune.trial import Proposal, Request, Trial
 
 TRIES = 10
 """How many suggestions a peer may make for each proposal before a random mixture takes the place."""
+
+
+def random_start(
+    first: int,
+    problem: Problem,
+    finished: Sequence[Trial],
+    pending: Sequence[Request],
+    rng: np.random.Generator,
+    count: int,
+) -> list[Proposal] | None:
+    """Gives random proposals until `first` mixtures were tried and two have scores, then None: the model's turn."""
+    left = first - len(tried(finished, pending))
+    if left <= 0 and len(mean_values(problem, finished)) >= 2:
+        return None
+    return random(problem, finished, pending, rng, min(count, max(left, 1)))
 
 
 def flags(problem: Problem, mixture: Mixture) -> dict[str, bool]:

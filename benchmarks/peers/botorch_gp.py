@@ -14,11 +14,11 @@ from botorch.sampling import SobolQMCNormalSampler
 from gpytorch.mlls import ExactMarginalLogLikelihood
 from gpytorch.utils.warnings import NumericalWarning
 
+from benchmarks.peers.asking import random_start
 from benchmarks.peers.surrogate import untried
 from cotune.problem import Problem
-from cotune.search import random
 from cotune.search.candidates import to_mixture
-from cotune.search.history import mean_values, tried
+from cotune.search.history import mean_values
 from cotune.trial import Proposal, Request, Trial
 
 FIRST = 6
@@ -38,10 +38,10 @@ def botorch_gp(
     Improvement) is evaluated on all untried mixtures; for batches and pending runs `qLogExpectedImprovement`, one
     mixture after another. Nothing is asked for twice.
     """
-    left = FIRST - len(tried(finished, pending))
+    start = random_start(FIRST, problem, finished, pending, rng, count)
+    if start is not None:
+        return start
     values = mean_values(problem, finished)
-    if left > 0 or len(values) < 2:
-        return random(problem, finished, pending, rng, min(count, max(left, 1)))
     choices = untried(problem, finished, pending, rng)  # [mixture, task]
     if not len(choices):
         return []

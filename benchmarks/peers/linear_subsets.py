@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from benchmarks.peers.asking import random_start
 from benchmarks.peers.surrogate import Array, untried
 from cotune.problem import Problem
-from cotune.search import Sampler, random
+from cotune.search import Sampler
 from cotune.search.candidates import to_mixture
-from cotune.search.history import mean_values, tried
+from cotune.search.history import mean_values
 from cotune.trial import Proposal, Request, Trial
 
 PENALTY = 1e-3
@@ -31,11 +32,11 @@ def linear_subsets(budget: int) -> Sampler:
         rng: np.random.Generator,
         count: int,
     ) -> list[Proposal]:
-        left = budget // 2 - len(tried(finished, pending))
+        start = random_start(budget // 2, problem, finished, pending, rng, count)
+        if start is not None:
+            return start
         first = [trial for trial in finished if trial.is_finished][: max(budget // 2, 2)]
         values = mean_values(problem, first)
-        if left > 0 or len(values) < 2:
-            return random(problem, finished, pending, rng, min(count, max(left, 1)))
         relevance = _relevance(problem.encode(values), np.array(list(values.values())))  # [task]
         candidates = untried(problem, finished, pending, rng)  # [mixture, task]
         free = [problem.names.index(name) for name in problem.free]

@@ -13,11 +13,11 @@ from smac.main.exceptions import ConfigurationSpaceExhaustedException
 from smac.model.random_forest import RandomForest
 from smac.runhistory.dataclasses import TrialInfo, TrialValue
 
-from benchmarks.peers.asking import flags, from_flags, propose
+from benchmarks.peers.asking import flags, from_flags, propose, random_start
 from cotune.mixture import Mixture
 from cotune.problem import Problem
-from cotune.search import Sampler, random
-from cotune.search.history import mean_values, tried
+from cotune.search import Sampler
+from cotune.search.history import mean_values
 from cotune.trial import Proposal, Request, Trial
 
 FIRST = 0.25
@@ -43,9 +43,9 @@ def smac_forest(budget: int) -> Sampler:
         rng: np.random.Generator,
         count: int,
     ) -> list[Proposal]:
-        left = max(2, int(FIRST * budget)) - len(tried(finished, pending))
-        if left > 0 or not mean_values(problem, finished):
-            return random(problem, finished, pending, rng, min(count, max(left, 1)))
+        start = random_start(max(2, int(FIRST * budget)), problem, finished, pending, rng, count)
+        if start is not None:
+            return start
         with TemporaryDirectory() as folder:
             asked = _ask(problem, finished, pending, int(rng.integers(2**31)), Path(folder))
             return propose(asked, problem, finished, pending, rng, count)

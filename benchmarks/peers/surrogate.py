@@ -7,8 +7,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.peers.asking import random_start
 from cotune.problem import Problem
-from cotune.search import random
 from cotune.search.candidates import enumerate_parts, is_enumerable, is_new, sample_sizes, to_mixture
 from cotune.search.history import mean_values, tried
 from cotune.trial import Proposal, Request, Trial
@@ -41,10 +41,10 @@ class Surrogate:
         count: int,
     ) -> list[Proposal]:
         """Proposes up to `count` untried mixtures."""
-        left = self.first - len(tried(finished, pending))
+        start = random_start(self.first, problem, finished, pending, rng, count)
+        if start is not None:
+            return start
         values = mean_values(problem, finished)
-        if left > 0 or len(values) < 2:
-            return random(problem, finished, pending, rng, min(count, max(left, 1)))
         candidates = untried(problem, finished, pending, rng)  # [mixture, task]
         if not len(candidates):
             return []
