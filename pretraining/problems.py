@@ -100,38 +100,53 @@ def _draw(pool: Pool, rng: np.random.Generator, known: int, drop: int) -> tuple[
 
     The target may be a loss, its logarithm or an accuracy; other tasks show their losses, their accuracies or nothing.
     Some runs are noisy. The known runs are both anchors and then random, spread over sizes, those that look good, or
-    those around a good one, as a search would leave them. Asked about are neighbours of the best known run, and others.
+    those around a good one, as a search would leave them; some of noisy ones are repeats. Asked about are neighbours of
+    the best known run, and others.
     """
-    width = pool.parts.shape[1]
-    kept = rng.permutation(width)[: width - drop]  # [task]
-    left_out = np.setdiff1d(np.arange(width), kept)
-    target = int(rng.integers(len(kept)))
-    required = [target, *([int(rng.integers(len(kept)))] if rng.random() < 0.15 else [])]
-    rows = (pool.parts[:, kept[required]] > 0).all(axis=1) & ~(pool.parts[:, left_out] > 0).any(axis=1)
-    if rows.sum() < known + SPARE:
-        required, rows = [target], (pool.parts[:, kept[target]] > 0) & ~(pool.parts[:, left_out] > 0).any(axis=1)
-    parts = pool.parts[rows][:, kept].astype(float)
-    losses, right = -pool.nll[rows][:, kept], pool.em[rows][:, kept]  # [run, task]
-    values = _target_values(losses[:, target], right[:, target], rng)  # [run]
-    scores = (right if rng.random() < 0.15 else losses).copy()
-    if rng.random() < 0.4:
-        scores[:, target] = np.nan
-    if rng.random() < 0.12:
-        scores[:] = np.nan
+    part, required = _part(pool, rng, known, drop)
+    parts, target = part.parts.astype(float), required[0]
+    values = _target_values(-part.nll[:, target], part.em[:, target], rng)  # [run]
+    scores = _scores(part, target, rng)
     noise = float(rng.choice([0, 0, 0, 0.1, 0.3, 0.6, 1.0]))
     observed = values + noise * values.std() * rng.standard_normal(len(values))
     scores = scores + 0.7 * noise * scores.std(axis=0) * rng.standard_normal(scores.shape)
     first = _anchors(parts, required) if rng.random() < 0.9 else []
     order = _preference(parts, observed, rng)
     order[first] = -np.inf
-    chosen = np.argsort(order)[:known]
-    if noise and rng.random() < 0.5:
-        chosen[-(known // 4) :] = rng.choice(chosen, known // 4) if known // 4 else chosen[-(known // 4) :]
+    chosen, repeats = np.argsort(order)[:known], known // 4
+    if noise and rng.random() < 0.5 and repeats:
+        chosen[known - repeats :] = rng.choice(chosen, repeats)
     asked = _asked(parts, chosen, observed, rng)
-    again = noise * values.std() * rng.standard_normal(known) * (np.arange(known) >= known - known // 4)
+    again = noise * values.std() * rng.standard_normal(known) * (np.arange(known) >= known - repeats)
     shown = np.concatenate([observed[chosen] + again, values[asked]])
     both = np.concatenate([chosen, asked])
     return parts[both], scores[both], shown, target
+
+
+def _part(pool: Pool, rng: np.random.Generator, known: int, drop: int) -> tuple[Pool, list[int]]:
+    """Gives a pool without `drop` of its datasets, on the runs that hold what is required, and that: the target first.
+
+    Sometimes a second dataset is required, if that leaves runs enough.
+    """
+    width = pool.parts.shape[1]
+    kept = rng.permutation(width)[: width - drop]  # [task]
+    without = ~(pool.parts[:, np.setdiff1d(np.arange(width), kept)] > 0).any(axis=1)  # [run]
+    target = int(rng.integers(len(kept)))
+    required = [target, *([int(rng.integers(len(kept)))] if rng.random() < 0.15 else [])]
+    rows = (pool.parts[:, kept[required]] > 0).all(axis=1) & without
+    if rows.sum() < known + SPARE:
+        required, rows = [target], (pool.parts[:, kept[target]] > 0) & without
+    return Pool(pool.parts[rows][:, kept], pool.nll[rows][:, kept], pool.em[rows][:, kept]), required
+
+
+def _scores(pool: Pool, target: int, rng: np.random.Generator) -> Array:
+    """Gives what each run shows of each task [run, task]; nan where that is nothing."""
+    scores = (pool.em if rng.random() < 0.15 else -pool.nll).copy()
+    if rng.random() < 0.4:
+        scores[:, target] = np.nan
+    if rng.random() < 0.12:
+        scores[:] = np.nan
+    return scores
 
 
 def _target_values(losses: Array, right: Array, rng: np.random.Generator) -> Array:

@@ -1,7 +1,7 @@
 """Rows of real datasets as vectors that a small network can learn from."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,7 +113,8 @@ def _tokens(tokens: Sequence[str], tags: Sequence[str], rng: np.random.Generator
             yield context, tokens[place], "none" if outside else tags[place].split("-", 1)[1]
 
 
-def _embedder():
+def _embedder() -> Callable[[Sequence[str]], Array]:
+    """Gives a function to the mean token vectors [text, width] of texts, as the embedded model has them."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from cotune.training.embedded import model_folder
@@ -130,7 +131,7 @@ def _embedder():
     return embed
 
 
-def _projection(x: Array):
+def _projection(x: Array) -> Callable[[Array], Array]:
     """Gives a function to partly whitened principal components of vectors like `x` [row, width]."""
     centre = x.mean(axis=0)
     _, scales, axes = np.linalg.svd(x - centre, full_matrices=False)
