@@ -100,7 +100,10 @@ def mixtures(pool: Pool) -> NDArray[np.int64]:
 
 
 def train(pool: Pool, library: Library) -> dict[str, NDArray[np.generic]]:
-    """Gives `names`, `parts`, `nll` and `em` (accuracy) of the pool's mixtures [run, task], and how it was drawn."""
+    """Gives `names`, `parts`, `nll` and `em` (accuracy) of the pool's mixtures [run, task], and how it was drawn.
+
+    Where parts are all equal, `mask` makes it a table that `benchmarks.search` reads.
+    """
     parts, rows = mixtures(pool), _datasets(pool, library)
     sizes = np.array([len(one.train_y) for one in rows])
     seen = parts / parts.max(axis=1, keepdims=True) * sizes  # [run, task], rows
@@ -111,7 +114,8 @@ def train(pool: Pool, library: Library) -> dict[str, NDArray[np.generic]]:
     recipe = Recipe(steps.round().clip(1).astype(int), shares, pool.batch, pool.rate, pool.hidden, pool.seed)
     nll, em = train_pool(rows, library.labels, recipe)
     names = np.array([f"{index}_{name}" for index, name in enumerate(pool.names)])
-    return {"names": names, "parts": parts, "nll": nll, "em": em, "args": np.array(json.dumps(asdict(pool)))}
+    found = {"names": names, "parts": parts, "nll": nll, "em": em, "args": np.array(json.dumps(asdict(pool)))}
+    return found if pool.levels > 1 else found | {"mask": parts @ (1 << np.arange(parts.shape[1]))}
 
 
 def _datasets(pool: Pool, library: Library) -> list[Rows]:

@@ -61,6 +61,7 @@ def test_a_library_survives_its_file(library, tmp_path):
 def test_every_combination_is_trained_and_training_teaches(library):
     found = train(pool(), library)
     assert found["parts"].tolist() == [[mask & 1, mask >> 1 & 1, mask >> 2] for mask in range(1, 8)]
+    assert found["mask"].tolist() == list(range(1, 8))
     own = [found["em"][2**task - 1, task] for task in range(3)]
     assert min(own) > 0.6
     others = found["em"][0, 1]  # set1 has other labels than set0, which alone was trained on
