@@ -9,7 +9,7 @@ from cotune.search.ensemble import Ensemble
 from cotune.search.features import encode_features
 from cotune.search.measured import Measured
 from cotune.search.predictive import PredictiveSampler
-from cotune.search.prior_fitted import PriorFitted
+from cotune.search.prior_fitted import MOST_DATASETS, PriorFitted
 from cotune.search.product import Product
 from cotune.search.protocols import Predictor
 
@@ -27,6 +27,8 @@ def _prior_fitted(problem: Problem, seed: int) -> Predictor:  # noqa: ARG001
 
 
 def _both(problem: Problem, seed: int) -> Predictor:
+    if len(problem.tasks) > MOST_DATASETS:
+        return _process(problem, seed)
     return Product((_prior_fitted(problem, seed), _process(problem, seed)))
 
 
@@ -44,4 +46,4 @@ prior_fitted = PredictiveSampler(_prior_fitted, _parts)
 """The network that was trained beforehand: it reads the trials in one pass, and is fitted to nothing."""
 
 default = PredictiveSampler(_both, _parts)
-"""What a study uses unless told otherwise: the network that was trained beforehand, and the processes."""
+"""What a study uses unless told otherwise: that network (for up to 64 datasets) and the processes as one."""

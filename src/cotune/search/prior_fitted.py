@@ -16,6 +16,8 @@ NODES = student.ppf((np.arange(16) + 0.5) / 16, 4)
 """Quantiles at which samples stand, of the Student distribution with 4 degrees of freedom that the network predicts."""
 READ = 64
 """At most how many trials are read, about the most that the network was trained to read."""
+MOST_DATASETS = 64
+"""The largest pool that the network was trained to read; its time grows with the square of the pool."""
 CHUNK = 256
 """How many mixtures are predicted at a time."""
 
