@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 
 from cotune.mixture import Mixture
 from cotune.problem import Problem
-from cotune.search.acquisition import expected_improvement
+from cotune.search.acquisition import after_one_run, expected_improvement
 from cotune.search.anchors import anchors
 from cotune.search.candidates import best_candidate, to_mixture
 from cotune.search.evidence import objective, outcomes
-from cotune.search.history import first_untried, mean_values, tried, usable
+from cotune.search.history import first_untried, tried, usable
 from cotune.search.protocols import Acquisition, Predictor
 from cotune.search.random_search import random
+from cotune.search.repeats import Tried, weigh
 from cotune.trial import Proposal, Request, Trial
+from cotune.verdict.noise import by_mixture
 
 Array = NDArray[np.float64]
 Encoding: TypeAlias = Callable[[Problem, Array], Array]
@@ -58,14 +60,19 @@ class PredictiveSampler:
             return random(problem, finished, pending, rng, count)
         belief = learn(problem, self, trials, int(rng.integers(2**32)))
         belief = belief.believe([request.mixture for request in pending])
+        asked = {*(trial.request for trial in finished), *pending}
+        waiting = {request.mixture for request in pending}
         proposals: list[Proposal] = []
         for _ in range(count):
             row = best_candidate(problem, belief.merit, known, rng, belief.leaders)
-            if row is None:
+            new = None if row is None else belief.proposal(row)
+            chosen = _better(new, belief.tried.repeat(asked, waiting))
+            if chosen is None:
                 break
-            proposals.append(belief.proposal(row))
-            known.add(proposals[-1].request.mixture)
-            belief = belief.believe([proposals[-1].request.mixture])
+            proposals.append(chosen)
+            waiting.add(chosen.request.mixture)
+            known.add(chosen.request.mixture)
+            belief = belief.believe([chosen.request.mixture])
         return proposals
 
 
@@ -78,7 +85,7 @@ class Belief:
     seed: int
     x: Array
     y: Array
-    best: float
+    tried: Tried
     leaders: NDArray[np.int64]  # [mixture, task], the best measured ones
 
     @cached_property
@@ -101,25 +108,33 @@ class Belief:
 
     def merit(self, parts: NDArray[np.int64]) -> Array:
         """Gives the acquisition's merit [mixture] of `parts` [mixture, task]."""
-        return self.sampler.acquisition(self.values(parts) - self.best)
+        values = after_one_run(self.values(parts), self.tried.noise)
+        return self.sampler.acquisition(values - self.tried.best)
 
     def proposal(self, parts: NDArray[np.int64]) -> Proposal:
         """Gives the proposal to run `parts` [task], with what is expected of it."""
         values = self.values(parts[None])  # [sample, 1]
+        later = after_one_run(values, self.tried.noise)
         return Proposal(
             Request(to_mixture(self.problem, parts)),
             "predicted to improve",
             mean=float(values.mean()),
             sd=float(values.std()),
-            improvement=float(expected_improvement(values - self.best)[0]),
+            improvement=float(expected_improvement(later - self.tried.best)[0]),
         )
 
 
 def learn(problem: Problem, sampler: PredictiveSampler, trials: Sequence[Trial], seed: int) -> Belief:
     """Gives the belief of `sampler` after usable `trials`."""
-    means = mean_values(problem, trials)
-    leaders = sorted(means, key=lambda mixture: -means[mixture])[:STARTS]
+    weighed = weigh(problem, by_mixture(trials))
+    leaders = [weighed.mixtures[place] for place in np.argsort(-weighed.means, kind="stable")[:STARTS]]
     x = sampler.encode(problem, problem.encode(trial.request.mixture for trial in trials))
     y = outcomes(problem, trials)
-    best = max(means.values())
-    return Belief(problem, sampler, seed, x, y, best, problem.encode(leaders).astype(np.int64))
+    return Belief(problem, sampler, seed, x, y, weighed, problem.encode(leaders).astype(np.int64))
+
+
+def _better(new: Proposal | None, again: Proposal | None) -> Proposal | None:
+    """Gives a mixture that was not tried, or a repeat that is expected to improve the choice by more."""
+    if new is None or again is None:
+        return new or again
+    return again if (again.improvement or 0) > (new.improvement or 0) else new

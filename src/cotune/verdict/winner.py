@@ -1,6 +1,7 @@
 """The winner: the mixture with the best posterior mean, which is rarely the luckiest observation."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,9 @@ from cotune.problem import Problem
 from cotune.trial import Trial
 from cotune.verdict.additive import Fit, fit_additive
 from cotune.verdict.noise import by_mixture, example_noise, scored, seed_noise
+
+USUAL = 0.1
+"""Variance between seeds that is expected before any is measured, in units of that between mixtures."""
 
 
 def choose(problem: Problem, trials: Iterable[Trial]) -> Mixture:
@@ -50,7 +54,42 @@ def fit_groups(problem: Problem, groups: Mapping[Mixture, Sequence[Trial]]) -> F
     return fit_additive(inclusion, means, _noise(problem, groups))
 
 
-def _noise(problem: Problem, groups: Mapping[Mixture, Sequence[Trial]]) -> NDArray[np.float64]:
-    counts = np.array([len(runs) for runs in groups.values()])  # [mixture]
-    between_seeds = seed_noise(problem, groups).variance / counts  # [mixture]
-    return np.maximum(between_seeds, example_noise(problem, groups))
+@dataclass(frozen=True)
+class Posterior:
+    """What is believed of the objective of mixtures: mean and sd, and the variance of the mean of their trials.
+
+    All are [mixture], in the order of the groups; `after_another` is that variance with one more seed for each, and
+    `seed_sd` the standard deviation between seeds, 0 where nothing was repeated.
+    """
+
+    means: NDArray[np.float64]
+    sd: NDArray[np.float64]
+    noise: NDArray[np.float64]
+    after_another: NDArray[np.float64]
+    seed_sd: float
+
+
+def posterior(problem: Problem, groups: Mapping[Mixture, Sequence[Trial]]) -> Posterior:
+    """Gives what is believed of the mixtures of `groups`, as `choose` ranks them; `groups` is not empty."""
+    fit = fit_groups(problem, groups)
+    noise, another = _noise(problem, groups), _noise(problem, groups, more=1)
+    return Posterior(fit.values, fit.values_sd, noise, another, float(np.sqrt(_between_seeds(problem, groups))))
+
+
+def _noise(problem: Problem, groups: Mapping[Mixture, Sequence[Trial]], more: int = 0) -> NDArray[np.float64]:
+    counts = np.array([len(runs) + more for runs in groups.values()])  # [mixture]
+    return np.maximum(_between_seeds(problem, groups) / counts, example_noise(problem, groups))
+
+
+def _between_seeds(problem: Problem, groups: Mapping[Mixture, Sequence[Trial]]) -> float:
+    """Gives the variance of the objective between seeds, drawn towards a share of that between mixtures.
+
+    Two anchors run twice leave two degrees of freedom, with which one estimate in five is less than a quarter of the
+    truth; one more degree with `USUAL` guards against that. Seeds that make no difference at all are believed.
+    """
+    measured = seed_noise(problem, groups)
+    if measured.variance == 0:
+        return 0.0
+    means = [np.mean([problem.value(trial) for trial in runs]) for runs in groups.values()]
+    total = measured.variance * measured.freedom + USUAL * float(np.var(means))
+    return total / (measured.freedom + 1)

@@ -1,0 +1,26 @@
+"""A study without a folder: the same steps as `Study.run`, for thousands of simulated ones."""
+
+from collections.abc import Sequence
+
+from cotune.study.events import Stopped
+from cotune.study.steps import Course, Past, SearchEnd, next_step
+from cotune.trial import Evaluate, Proposal, Record
+
+
+def conclude(course: Course, evaluate: Evaluate) -> list[Record]:
+    """Gives the records of a study that ran to its end, every request answered at the first attempt."""
+    records: list[Record] = []
+    ends: list[SearchEnd] = []
+    past = Past(records.copy, ends.append)
+    while True:
+        step = next_step(course, records, ends[-1] if ends else None, past)
+        if isinstance(step, Stopped):
+            return records
+        records += _answered(step, evaluate, len(records))
+
+
+def _answered(step: Sequence[Proposal], evaluate: Evaluate, first: int) -> list[Record]:
+    trials = {trial.request: trial for trial in evaluate([proposal.request for proposal in step])}
+    return [
+        Record(number, proposal, trials[proposal.request], attempts=1) for number, proposal in enumerate(step, first)
+    ]
