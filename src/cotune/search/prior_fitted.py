@@ -19,7 +19,7 @@ READ = 64
 """At most how many trials are read, about the most that the network was trained to read."""
 MOST_DATASETS = 64
 """The largest pool that the network was trained to read; its time grows with the square of the pool."""
-CHUNK = 4096
+CHUNK = 2048
 """How many cells (mixtures times datasets) are read at a time: their arrays fit a processor's cache."""
 
 
