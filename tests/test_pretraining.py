@@ -18,7 +18,8 @@ from pretraining.problems import TRIED, draw_batch, load_pools  # noqa: E402
 from pretraining.rows import Library, Rows, load_library  # noqa: E402
 
 from cotune.search.cells import cells  # noqa: E402
-from cotune.search.prior_network import locate, remember  # noqa: E402
+from cotune.search.prior_network import SAFE, locate, remember  # noqa: E402
+from cotune.search.prior_weights import arranged  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -146,19 +147,34 @@ def every_mixture_of(size):
     return np.array([[1, *(mask >> np.arange(size - 1) & 1)] for mask in range(2 ** (size - 1))], dtype=float)
 
 
-def test_numpy_runs_the_same_network_as_torch(pools):
+@pytest.mark.parametrize("sharpness", [1, 40])
+def test_numpy_runs_the_same_network_as_torch(pools, sharpness):
     torch.manual_seed(0)
     network = Network(width=8, blocks=2)
+    with torch.no_grad():
+        for name, values in network.named_parameters():
+            values += 0.3 * torch.randn_like(values)  # normalisations do something
+            values *= sharpness if ".ins." in name else 1
     batch = draw_batch(load_pools(sorted(pools.glob("pool-*.npz"))), np.random.default_rng(1))
     seen = cells(batch.parts, batch.scores[:, : batch.known], batch.values[:, : batch.known], batch.targets)
     with torch.no_grad():
         place, log_scale = network(torch.from_numpy(seen), torch.from_numpy(batch.targets), batch.known)
-    weights = network.arrays()
+    ours = arranged(network.arrays())
+    assert (steepest(network, seen) > SAFE) == (sharpness > 1)
     for index, target in enumerate(batch.targets[:3]):
-        memory = remember(weights, seen[index, : batch.known])
-        ours, width = locate(weights, memory, seen[index, batch.known :], int(target))
-        np.testing.assert_allclose(ours, place[index].numpy(), atol=1e-5)
-        np.testing.assert_allclose(np.log(width), log_scale[index].numpy(), atol=1e-5)
+        memory = remember(ours, seen[index, : batch.known])
+        found, width = locate(ours, memory, seen[index, batch.known :], int(target))
+        np.testing.assert_allclose(found, place[index].numpy(), atol=1e-5 * sharpness)
+        np.testing.assert_allclose(np.log(width), log_scale[index].numpy(), atol=1e-5 * sharpness)
+
+
+def steepest(network, seen):
+    """Gives the highest product of a query with a key, before it is made a probability, in the first block."""
+    block = network.blocks[0]
+    with torch.no_grad():
+        x = network.embed[1](torch.relu(network.embed[0](torch.from_numpy(seen))))
+        query, key, _ = block.ins[0](block.norms[0](x)).unflatten(-1, (3, 2, 4)).unbind(-3)
+        return float(torch.einsum("prihw,prjhw->prhij", query, key).max()) / 2  # the root of a head's width
 
 
 def test_the_command_trains_and_writes_weights(pools, tmp_path):

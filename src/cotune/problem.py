@@ -119,9 +119,9 @@ class Problem:
 
     def encode(self, mixtures: Iterable[Mixture]) -> NDArray[np.float64]:
         """Gives the parts of each mixture as an array [mixture, task]."""
-        lookup = [mixture.to_json() for mixture in mixtures]
-        parts = [[known.get(name, 0) for name in self.names] for known in lookup]
-        return np.array(parts, dtype=float).reshape(-1, len(self.names))
+        lookup, names = [mixture.to_json() for mixture in mixtures], self.names
+        parts = [[known.get(name, 0) for name in names] for known in lookup]
+        return np.array(parts, dtype=float).reshape(-1, len(names))
 
     def value(self, trial: Trial) -> float:
         """Gives the objective of a finished trial: the weighted mean of its targets' scores.

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from cotune.search import AdditiveProcess, Ensemble, Product
-from cotune.search.additive_process import draw_kernels
+from cotune.search.additive_process import CHUNK, _fits
+from cotune.search.kernels import draw_kernels, gaps
 from cotune.testing import check_predictor
 
 PREDICTORS = [AdditiveProcess(), AdditiveProcess(3, leading=2), Ensemble(members=4, steps=20)]
@@ -67,18 +68,41 @@ def test_the_process_is_surest_where_it_has_measured():
     assert np.corrcoef(predicted.mean(axis=0)[1::2, 0], y[1::2, 0])[0, 1] > 0.9
 
 
-def test_variances_are_the_diagonal_of_covariances():
+def test_the_process_is_that_of_the_textbook():
+    """Rasmussen and Williams (2006), equations 2.25, 2.26 and 2.30, by inverting each covariance."""
     rng = np.random.default_rng(0)
-    x = rng.integers(0, 3, (7, 5)).astype(float)
+    x, z = rng.integers(0, 2, (9, 5)).astype(float), rng.integers(0, 2, (6, 5)).astype(float)
+    x[:, 0] = z[:, 0] = 1
+    y = 3 + rng.standard_normal((9, 2))
+    kernels = draw_kernels(np.random.default_rng(5), 12)
+    scores = (y - y.mean(axis=0)) / y.std(axis=0)  # [trial, target]
+    noisy = kernels.covariance(gaps(x, x)) + kernels.noise[:, None, None] * np.eye(9)  # [draw, trial, trial]
+    inverse = np.linalg.inv(noisy)
+    fit = np.einsum("nt,dnm,mt->dt", scores, inverse, scores)  # [draw, target]
+    likelihood = -0.5 * np.linalg.slogdet(noisy)[1][:, None] - 0.5 * 13 * np.log1p(fit / 4)
+    weight = np.exp(likelihood[:, 0] + 0.5 * likelihood[:, 1])
+    cross = kernels.covariance(gaps(x, z))  # [draw, trial, mixture]
+    mean = np.einsum("dnz,dnm,mt->dzt", cross, inverse, scores)  # [draw, mixture, target]
+    explained = np.einsum("dnz,dnm,dmz->dz", cross, inverse, cross)
+    variance = (kernels.variance(z) - explained)[:, :, None] * ((4 + fit) / 13)[:, None]  # [draw, mixture, target]
+    weight = weight[:, None, None] / weight.sum()
+    expected = (weight * mean).sum(axis=0)
+    total = (weight * (variance + mean**2)).sum(axis=0) - expected**2
+    found = AdditiveProcess(5, draws=12, samples=20_000).fit(x, y).predict(z)
+    np.testing.assert_allclose(found.mean(axis=0), y.mean(axis=0) + y.std(axis=0) * expected, atol=1e-3)
+    np.testing.assert_allclose(found.std(axis=0), y.std(axis=0) * np.sqrt(total), rtol=1e-3)
+
+
+def test_many_trials_are_fitted_in_parts():
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 2, (90, 12)).astype(float), rng.standard_normal((90, 3))
     x[:, 0] = 1
-    kernels = draw_kernels(rng, 6)
-    np.testing.assert_allclose(np.diagonal(kernels.covariance(x, x), axis1=1, axis2=2), kernels.variance(x))
-
-
-def test_equal_parts_are_one_combination_whatever_their_number():
-    x = np.array([[1.0, 0, 1], [1, 1, 1]])
-    kernels = draw_kernels(np.random.default_rng(0), 3)
-    np.testing.assert_allclose(kernels.covariance(x, x), kernels.covariance(2 * x, x))
+    kernels = draw_kernels(rng, 20)
+    assert CHUNK // 90**2 < 20
+    fit, logdet = _fits(kernels, gaps(x, x), y)
+    noisy = kernels.covariance(gaps(x, x)) + kernels.noise[:, None, None] * np.eye(90)
+    np.testing.assert_allclose(fit, np.einsum("nt,dnt->dt", y, np.linalg.solve(noisy, y[None])))
+    np.testing.assert_allclose(logdet, 0.5 * np.linalg.slogdet(noisy)[1])
 
 
 def test_the_networks_learn_a_linear_score():

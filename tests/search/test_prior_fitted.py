@@ -4,7 +4,7 @@ from scipy.stats import spearmanr
 
 from cotune.search import AdditiveProcess, Measured, PriorFitted, Product
 from cotune.search.evidence import outcomes
-from cotune.search.prior_fitted import READ
+from cotune.search.prior_fitted import CHUNK, READ
 from cotune.testing import REGIMES, check_predictor, landscape, tabulate
 from cotune.trial import Request
 
@@ -61,6 +61,14 @@ def test_it_reads_the_best_trials_of_many(rng):
     first = PriorFitted((0,)).fit(x, y)
     assert len(first.x) == READ
     assert y[:, 0].max() in first.y[:, 0]
+
+
+def test_mixtures_are_read_alone(rng):
+    x, y = some_trials(rng, tasks=40)
+    asked, _ = some_trials(rng, trials=3 * CHUNK // 40 // 2, tasks=40)
+    fitted = PriorFitted((0,)).fit(x, y)
+    alone = np.concatenate([fitted.predict(row[None]) for row in asked], axis=1)
+    np.testing.assert_allclose(fitted.predict(asked)[:, :, 0], alone[:, :, 0], atol=1e-5)
 
 
 @pytest.mark.parametrize("regime", [regime for regime in REGIMES if regime != "flat"])

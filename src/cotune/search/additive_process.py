@@ -5,73 +5,30 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.distance import cdist
+from scipy.linalg.blas import dtrsm
 from scipy.stats import norm
 
-from cotune.search.features import effective_size
+from cotune.search.kernels import Gaps, Kernels, draw_kernels, gaps
 
 Array = NDArray[np.float64]
 
 FREEDOM = 4.0
 """Degrees of freedom of the prior on the scale of standardised scores."""
-CONSTANT = 4.0
-"""Prior variance of the mean of standardised scores, in units of the process."""
 NODES = norm.ppf([0.125, 0.375, 0.625, 0.875]) / 0.8443
 """Normal quantiles that samples stand at, stretched to variance 1."""
-
-
-@dataclass(frozen=True)
-class Kernels:
-    """Draws from the prior: the variance that each part explains (they sum to 1), noise, and reaches; all [draw]."""
-
-    size: Array
-    presence: Array
-    share: Array
-    rest: Array
-    noise: Array
-    size_reach: Array
-    rest_reach: Array
-
-    def take(self, draws: NDArray[np.int64]) -> "Kernels":
-        """Gives the chosen draws."""
-        arrays = (self.size, self.presence, self.share, self.rest, self.noise, self.size_reach, self.rest_reach)
-        return Kernels(*(values[draws] for values in arrays))
-
-    def covariance(self, x: Array, z: Array) -> Array:
-        """Gives prior covariances [draw, mixture, mixture] between parts `x` and `z` [mixture, task]."""
-        log_ratio = np.log(effective_size(x))[:, None] - np.log(effective_size(z))[None]  # [mixture, mixture]
-        share = np.sqrt(_shares(x)) @ np.sqrt(_shares(z)).T  # [mixture, mixture]
-        presence = (_relative(x) - 0.5) @ (_relative(z) - 0.5).T * 4 / x.shape[1]  # [mixture, mixture]
-        distance = cdist(_relative(x), _relative(z), "cityblock") / x.shape[1]  # [mixture, mixture]
-        total = _column(self.size) * np.exp(-0.5 * (log_ratio / _column(self.size_reach)) ** 2)
-        total += _column(self.presence) * presence + _column(self.share) * share
-        total += _column(self.rest) * np.exp(-distance / _column(self.rest_reach))
-        return np.asarray(total + CONSTANT)
-
-    def variance(self, x: Array) -> Array:
-        """Gives prior variances [draw, mixture] at parts `x` [mixture, task]: the diagonal of `covariance`."""
-        presence = ((_relative(x) - 0.5) ** 2).sum(axis=1) * 4 / x.shape[1]  # [mixture]
-        return np.asarray((self.size + self.share + self.rest)[:, None] + self.presence[:, None] * presence + CONSTANT)
-
-
-def draw_kernels(rng: np.random.Generator, draws: int) -> Kernels:
-    """Draws kernels: uniform on how four parts divide the variance, log-uniform in noise and reaches."""
-    size, presence, share, rest = rng.dirichlet(np.ones(4), draws).T  # each [draw]
-    noise, size_reach, rest_reach = (
-        np.exp(rng.uniform(np.log(low), np.log(high), draws)) for low, high in ((1e-3, 0.3), (0.3, 3.0), (0.1, 1.5))
-    )
-    return Kernels(size, presence, share, rest, noise, size_reach, rest_reach)
+CHUNK = 2**16
+"""About how many covariances are worked on at a time: they fit a processor's cache."""
 
 
 @dataclass(frozen=True)
 class Posterior:
-    """The likeliest kernels, conditioned on the trials."""
+    """The kernels that samples are drawn from, conditioned on the trials."""
 
     kernels: Kernels
+    times: NDArray[np.int64]  # [draw], how many samples at each quantile
     x: Array  # [trial, task]
-    root: Array  # [draw, trial, trial], inverse Cholesky factors of the covariance
-    white: Array  # [draw, trial, target], standardised scores times the root
-    weight: Array  # [draw]
+    factor: Array  # [draw, trial, trial], Cholesky factors of the covariance
+    white: Array  # [draw, trial, target], standardised scores, solved for the factor
     scale: Array  # [draw, target], variance of the process
     centre: Array  # [target]
     spread: Array  # [target]
@@ -101,26 +58,24 @@ class AdditiveProcess:
     posterior: Posterior | None = field(default=None, repr=False)
 
     def fit(self, x: Array, y: Array) -> Self:
-        """Gives the process after scores `y` [trial, target] of parts `x` [trial, task]; 0.1 s for 50 trials."""
+        """Gives the process after scores `y` [trial, target] of parts `x` [trial, task]; 0.01 s for 50 trials."""
         centre, spread = y.mean(axis=0), y.std(axis=0)
         spread = np.where(spread > 1e-12, spread, 1.0)
+        scores, between = (y - centre) / spread, gaps(x, x)
         kernels = draw_kernels(np.random.default_rng(self.seed), self.draws)
-        covariance = kernels.covariance(x, x) + _column(kernels.noise) * np.eye(len(x))
-        factor = np.linalg.cholesky(covariance)  # [draw, trial, trial]
-        scores = np.broadcast_to((y - centre) / spread, (self.draws, *y.shape))  # [draw, trial, target]
-        fit = (scores * np.linalg.solve(covariance, scores)).sum(axis=1)  # [draw, target]
-        logdet = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)  # [draw]
+        fit, logdet = _fits(kernels, between, scores)
         likelihood = -logdet[:, None] - 0.5 * (FREEDOM + len(x)) * np.log1p(fit / FREEDOM)  # [draw, target]
         total = likelihood[:, : self.leading].mean(axis=1)  # [draw]
         if y.shape[1] > self.leading:
             total = total + self.sharing * likelihood[:, self.leading :].mean(axis=1)
         top = np.argsort(-total, kind="stable")[: self.kept]
         weight = np.exp(total[top] - total[top[0]])
-        scale = (FREEDOM + fit[top]) / (FREEDOM + len(x))
-        root = np.linalg.inv(factor[top])  # [draw, trial, trial]
-        white = root @ scores[top]  # [draw, trial, target]
-        posterior = Posterior(kernels.take(top), x, root, white, weight / weight.sum(), scale, centre, spread)
-        return replace(self, posterior=posterior)
+        chosen, times = _resample(weight / weight.sum(), self.samples // len(NODES))
+        kernels, fit = kernels.take(top[chosen]), fit[top[chosen]]
+        factor = _factors(kernels, between)
+        white = np.stack([_solved(root, scores) for root in factor])
+        scale = (FREEDOM + fit) / (FREEDOM + len(x))
+        return replace(self, posterior=Posterior(kernels, times, x, factor, white, scale, centre, spread))
 
     def predict(self, x: Array) -> Array:
         """Gives samples [sample, mixture, target] at parts `x` [mixture, task], with the posterior's mean and variance.
@@ -134,15 +89,54 @@ class AdditiveProcess:
         if self.posterior is None:
             raise ValueError("A process predicts after `fit`; call `fit(x, y)` and use what it returns.")
         posterior = self.posterior
-        draws, times = _resample(posterior.weight, self.samples // len(NODES))
-        kernels = posterior.kernels.take(draws)
-        cross = posterior.root[draws] @ kernels.covariance(posterior.x, x)  # [draw, trial, mixture]
-        mean = cross.swapaxes(1, 2) @ posterior.white[draws]  # [draw, mixture, target]
-        variance = np.maximum(kernels.variance(x) - (cross**2).sum(axis=1), 1e-9)  # [draw, mixture]
-        sd = np.sqrt(variance[:, :, None] * posterior.scale[draws][:, None])  # [draw, mixture, target]
-        mean, sd = np.repeat(mean, times, axis=0), np.repeat(sd, times, axis=0)
-        samples = (mean + NODES[:, None, None, None] * sd).reshape(-1, *mean.shape[1:])  # [sample, mixture, target]
-        return np.asarray(samples * posterior.spread + posterior.centre)
+        mean, variance = _conditioned(posterior, x)
+        mean = mean * posterior.spread[:, None] + posterior.centre[:, None]  # [draw, target, mixture]
+        scale = np.sqrt(posterior.scale) * posterior.spread  # [draw, target]
+        sd = np.sqrt(variance)[:, None] * scale[:, :, None]  # [draw, target, mixture]
+        of_sample = np.repeat(np.arange(len(mean)), posterior.times)
+        centre, away = (values.swapaxes(0, 1)[:, None, of_sample] for values in (mean, sd))
+        samples = centre + NODES[:, None, None] * away  # [target, node, sample, mixture]
+        return np.asarray(samples.reshape(len(samples), -1, len(x)).transpose(1, 2, 0))
+
+
+def _conditioned(posterior: Posterior, x: Array) -> tuple[Array, Array]:
+    """Gives standardised means [draw, target, mixture] and variances [draw, mixture] at parts `x` [mixture, task]."""
+    between, variance = gaps(posterior.x, x), posterior.kernels.variance(x)
+    mean = np.empty((len(variance), posterior.white.shape[2], len(x)))
+    for draw, (factor, white) in enumerate(zip(posterior.factor, posterior.white, strict=True)):
+        (covariance,) = posterior.kernels.take(slice(draw, draw + 1)).covariance(between)
+        cross = _solved(factor, covariance)  # [trial, mixture]
+        mean[draw] = white.T @ cross
+        variance[draw] -= np.einsum("tm,tm->m", cross, cross)
+    return mean, np.maximum(variance, 1e-9)
+
+
+def _fits(kernels: Kernels, between: Gaps, scores: Array) -> tuple[Array, Array]:
+    """Gives how `scores` [trial, target] fit each kernel.
+
+    These are their quadratic form in the inverse covariance [draw, target], and half its log determinant [draw].
+    """
+    fit, logdet = np.empty((len(kernels.noise), scores.shape[1])), np.empty(len(kernels.noise))
+    step = max(1, CHUNK // len(scores) ** 2)
+    for start in range(0, len(logdet), step):
+        factor = _factors(kernels.take(slice(start, start + step)), between)
+        logdet[start : start + step] = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
+        for draw, root in enumerate(factor, start):
+            white = _solved(root, scores)
+            fit[draw] = np.einsum("nt,nt->t", white, white)
+    return fit, logdet
+
+
+def _factors(kernels: Kernels, between: Gaps) -> Array:
+    """Gives Cholesky factors [draw, trial, trial] of the covariance of noisy scores."""
+    covariance = kernels.covariance(between)
+    np.einsum("dtt->dt", covariance)[:] += kernels.noise[:, None]
+    return np.asarray(np.linalg.cholesky(covariance))
+
+
+def _solved(factor: Array, values: Array) -> Array:
+    """Gives the solution of `factor` @ solution = `values` [trial, column] for a lower triangular factor."""
+    return np.asarray(dtrsm(1.0, factor.T, values.T, side=1).T)  # transposed, neither is copied to another order
 
 
 def _resample(weight: Array, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -151,15 +145,3 @@ def _resample(weight: Array, count: int) -> tuple[NDArray[np.int64], NDArray[np.
     chosen = np.minimum(np.searchsorted(np.cumsum(weight), points), len(weight) - 1)
     draws, times = np.unique(chosen, return_counts=True)
     return draws, times
-
-
-def _column(values: Array) -> Array:
-    return values[:, None, None]
-
-
-def _shares(parts: Array) -> Array:
-    return np.asarray(parts / parts.sum(axis=1, keepdims=True))
-
-
-def _relative(parts: Array) -> Array:
-    return np.asarray(parts / parts.max(axis=1, keepdims=True))

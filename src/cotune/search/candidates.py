@@ -1,6 +1,6 @@
 """Candidate mixtures as arrays of parts: all of them where that is possible, else samples and neighbours."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,14 +84,14 @@ def best_candidate(
     Exact where the space can be listed. Else the best of random mixtures of all sizes and of the neighbours of `start`
     [mixture, task], improved by a few rounds of local search.
     """
-    seen = set(known)
+    seen = _rows(problem, known)
     if is_enumerable(problem):
-        pool = _new(problem, enumerate_parts(problem), seen)
+        pool = _new(enumerate_parts(problem), seen)
         return pool[merit(pool).argmax()] if len(pool) else None
-    front = _new(problem, distinct(problem, np.concatenate([sample_sizes(problem, rng, SAMPLED), start])), seen)
+    front = _new(distinct(problem, np.concatenate([sample_sizes(problem, rng, SAMPLED), start])), seen)
     for step in range(CLIMBS):
         near = neighbours(problem, start if step == 0 else front)
-        pool = _new(problem, distinct(problem, np.concatenate([front, near])), seen)
+        pool = _new(distinct(problem, np.concatenate([front, near])), seen)
         if not len(pool):
             return None
         front = pool[np.argsort(-merit(pool), kind="stable")[:FRONT]]
@@ -105,12 +105,20 @@ def to_mixture(problem: Problem, parts: NDArray[np.int64]) -> Mixture:
 
 def is_new(problem: Problem, parts: NDArray[np.int64], known: Iterable[Mixture]) -> NDArray[np.bool_]:
     """Tells for each row of parts [mixture, task] in lowest terms whether it is none of the `known` mixtures."""
-    seen = {row.tobytes() for row in problem.encode(known).astype(np.int64)}
+    return _are_new(parts, _rows(problem, known))
+
+
+def _new(parts: NDArray[np.int64], seen: Set[bytes]) -> NDArray[np.int64]:
+    return parts[_are_new(parts, seen)]
+
+
+def _are_new(parts: NDArray[np.int64], seen: Set[bytes]) -> NDArray[np.bool_]:
     return np.array([row.tobytes() not in seen for row in parts], dtype=bool)
 
 
-def _new(problem: Problem, parts: NDArray[np.int64], known: Iterable[Mixture]) -> NDArray[np.int64]:
-    return parts[is_new(problem, parts, known)]
+def _rows(problem: Problem, known: Iterable[Mixture]) -> Set[bytes]:
+    """Gives the rows of parts of `known` mixtures in a form that can be looked up."""
+    return {row.tobytes() for row in problem.encode(known).astype(np.int64)}
 
 
 def _with_parts(problem: Problem, inside: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.int64]:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from cotune.search.cells import cells, scale
-from cotune.search.prior_network import Memory, locate, remember, shipped_weights
+from cotune.search.prior_network import Memory, locate, remember
+from cotune.search.prior_weights import shipped_network
 
 Array = NDArray[np.float64]
 
@@ -18,8 +19,8 @@ READ = 64
 """At most how many trials are read, about the most that the network was trained to read."""
 MOST_DATASETS = 64
 """The largest pool that the network was trained to read; its time grows with the square of the pool."""
-CHUNK = 256
-"""How many mixtures are predicted at a time."""
+CHUNK = 2048
+"""How many cells (mixtures times datasets) are read at a time: their arrays fit a processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ class PriorFitted:
         """
         read = _most_telling(y[:, : len(self.targets)].mean(axis=1))
         fitted = replace(self, x=x[read], y=y[read])
-        weights = shipped_weights()
-        memories = (remember(weights, fitted._cells(x[:0], which)) for which in range(len(self.targets)))
+        network = shipped_network()
+        memories = (remember(network, fitted._cells(x[:0], which)) for which in range(len(self.targets)))
         return replace(fitted, memories=tuple(memories))
 
     def predict(self, x: Array) -> Array:
@@ -61,16 +62,18 @@ class PriorFitted:
         if not self.memories:
             raise ValueError("A prior-fitted network predicts after `fit`; call `fit(x, y)` and use what it returns.")
         samples = np.full((len(NODES), len(x), self.y.shape[1]), np.nan)
-        for start in range(0, len(x), CHUNK):
-            chunk = slice(start, start + CHUNK)
-            for which in range(len(self.targets)):
-                samples[:, chunk, which] = self._samples(x[chunk], which)
+        for which in range(len(self.targets)):
+            samples[:, :, which] = self._samples(x, which)
         return samples
 
     def _samples(self, x: Array, which: int) -> Array:
         """Gives samples [sample, mixture] of the target number `which`."""
         asked = self._cells(x, which)[len(self.x) :]
-        place, width = locate(shipped_weights(), self.memories[which], asked, self.targets[which])
+        place, width = np.empty(len(x)), np.empty(len(x))
+        step = max(1, CHUNK // x.shape[1])
+        for chunk in (slice(start, start + step) for start in range(0, len(x), step)):
+            found = locate(shipped_network(), self.memories[which], asked[chunk], self.targets[which])
+            place[chunk], width[chunk] = found
         centre, spread = scale(self.y[None, :, which])
         return np.asarray(centre[0] + spread[0] * (place + NODES[:, None] * width))
 
