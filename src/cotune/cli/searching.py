@@ -54,6 +54,7 @@ class Search:
             hours=search.max_hours,
             patience=search.patience,
             min_improvement=search.min_improvement,
+            min_improvement_noise=search.min_improvement_noise,
             confirm=search.confirm,
             batch=search.batch,
         )

@@ -10,7 +10,15 @@ from cotune.problem import Problem
 from cotune.study.events import Rule, Stopped
 from cotune.study.phases import confirmations, in_pool, kept_back, opening, spent, unfinished, within
 from cotune.study.plan import Plan
-from cotune.study.stops import all_failed, left_over, no_improvement, out_of_patience, out_of_trials, used_up
+from cotune.study.stops import (
+    all_failed,
+    left_over,
+    no_improvement,
+    out_of_patience,
+    out_of_trials,
+    used_up,
+    within_noise,
+)
 from cotune.trial import Proposal, Record
 from cotune.trial_json import Json, JsonObject
 
@@ -105,7 +113,7 @@ def _search(course: Course, records: Sequence[Record]) -> list[Proposal] | Stopp
     if not proposals:
         return Stopped("exhausted", "the sampler has nothing left to propose")
     _check(problem, proposals, how_many)
-    return no_improvement(proposals, plan) or proposals
+    return no_improvement(proposals, plan) or within_noise(problem, known, proposals, plan) or proposals
 
 
 def _confirm(course: Course, ended: SearchEnd, records: Sequence[Record], past: Past) -> list[Proposal] | Stopped:
