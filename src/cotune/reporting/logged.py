@@ -75,7 +75,7 @@ def stop_rule(log: Sequence[LogEntry]) -> str:
 def standing_alarms(log: Sequence[LogEntry]) -> tuple[str, ...]:
     """Gives the alarms that stood after the last round, with the figures of when they began."""
     entries = [entry for entry in log if entry.kind == "alarms"]
-    standing = _object(entries[-1].payload["standing"]) if entries else {}
+    standing = cast(JsonObject, entries[-1].payload["standing"]) if entries else {}
     return tuple(str(Alarm(cast(Trouble, trouble), str(message))) for trouble, message in standing.items())
 
 
