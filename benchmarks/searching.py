@@ -18,9 +18,10 @@ from benchmarks.case import Case, Row, Rules
 from benchmarks.methods import is_planned, sampler_of
 from cotune.config.names import SAMPLERS
 from cotune.mixture import Mixture
+from cotune.study.fallback import propose
 from cotune.study.phases import opening
 from cotune.study.plan import Plan
-from cotune.trial import Evaluate, Request, Trial
+from cotune.trial import Evaluate, Proposal, Record, Request, Trial
 from cotune.verdict.winner import choose
 
 PATIENCE = 8
@@ -40,17 +41,20 @@ class Desk:
 
     def __init__(self, truth: Mapping[Mixture, float], evaluate: Evaluate, *, is_noisy: bool) -> None:
         """Opens before the first request; `truth` has all that can be asked for."""
-        self.told: list[Trial] = []
+        self.told: list[Record] = []
         self.runs: list[Run] = []
         self.is_over = False
         self._truth, self._evaluate, self._is_noisy = truth, evaluate, is_noisy
         self._asked: set[Request] = set()
         self._refused = self._misses = 0
         self._seconds = 0.0
+        self._proposed: dict[Request, Proposal] = {}
 
-    def answer(self, requests: Sequence[Request], seconds: float) -> None:
+    def answer(self, proposals: Sequence[Proposal], seconds: float) -> None:
         """Runs what can be run and refuses the rest; proposing them took `seconds`."""
         self._seconds += seconds
+        self._proposed = {proposal.request: proposal for proposal in proposals}
+        requests = [proposal.request for proposal in proposals]
         granted = [request for request in dict.fromkeys(requests) if self._can_answer(request)]
         refused = [request for request in requests if request not in granted]
         self._refused += len(refused)
@@ -58,16 +62,21 @@ class Desk:
         if self._misses == PATIENCE:
             granted, self._misses = self._nearest(requests[0].mixture), 0
             self.is_over = not granted
-        self.told += [Trial(request, error="the table has no such run") for request in refused]
+        for request in refused:
+            self._tell(Trial(request, error="the table has no such run"))
         self._run(granted)
 
     def _run(self, granted: Sequence[Request]) -> None:
         self._asked.update(granted)
         for trial in self._evaluate(granted):
-            self.told.append(trial)
+            self._tell(trial)
             self.runs.append(Run(trial, self._seconds / len(granted), self._refused))
         if granted:
             self._seconds = 0.0
+
+    def _tell(self, trial: Trial) -> None:
+        proposal = self._proposed.get(trial.request, Proposal(trial.request, "stands in for what the table lacks"))
+        self.told.append(Record(len(self.told), proposal, trial, attempts=1))
 
     def _can_answer(self, request: Request) -> bool:
         done = {earlier.mixture for earlier in self._asked}
@@ -102,14 +111,14 @@ def search(case: Case, rules: Rules, budget: int) -> list[Run]:
     desk = Desk(table.values(*targets), evaluate, is_noisy=rules.noise > 0)
     problem, sampler = table.problem(*targets), sampler_of(case, budget)
     if rules.noise and case.method in SAMPLERS:
-        desk.answer([proposal.request for proposal in opening(problem, [], Plan(budget, base=False))], 0.0)
+        desk.answer(opening(problem, [], Plan(budget, base=False)), 0.0)
     while len(desk.runs) < budget and not desk.is_over:
         rng = np.random.default_rng([rules.seed, case.repeat, len(desk.told)])
         start = time.perf_counter()
-        proposals = sampler(problem, tuple(desk.told), (), rng, min(rules.batch, budget - len(desk.runs)))
+        proposals = propose(problem, sampler, desk.told, rng, min(rules.batch, budget - len(desk.runs)))
         if not proposals:
             break
-        desk.answer([proposal.request for proposal in proposals], time.perf_counter() - start)
+        desk.answer(proposals, time.perf_counter() - start)
     return desk.runs
 
 

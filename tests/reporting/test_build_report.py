@@ -61,6 +61,18 @@ def test_stop_rule_settings_and_versions_come_from_the_journal(report: Report) -
     assert {"cotune", "python"} <= set(report.versions)
 
 
+def test_alarms_that_stood_last_are_warnings(problem: Problem, view: JournalView) -> None:
+    standing = [{"oscillation": "the lead came back 2 times"}, {"flat search": "no better value"}]
+    entries = [replace(view.log[0], kind="alarms", payload={"standing": alarms}) for alarms in standing]
+    warnings = build_report(problem, view.records, [*view.log, *entries]).warnings
+    assert "Flat search: no better value." in warnings
+    assert not any(warning.startswith("Oscillation") for warning in warnings)
+    over = replace(view.log[0], kind="alarms", payload={"standing": {}})
+    assert set(warnings) - set(build_report(problem, view.records, [*view.log, *entries, over]).warnings) == {
+        "Flat search: no better value."
+    }
+
+
 def test_a_verdict_made_before_is_taken_as_it_is(problem: Problem, view: JournalView) -> None:
     verdict = judge(problem, view.records, level=0.5)
     assert build_report(problem, view.records, verdict=verdict).verdict is verdict

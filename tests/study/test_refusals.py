@@ -32,6 +32,7 @@ def test_a_sampler_that_breaks_its_contract_is_told(tmp_path: Path, bad: object,
         {"hours": 0},
         {"confirm": -1},
         {"min_improvement": -1},
+        {"min_improvement_noise": -0.1},
     ],
 )
 def test_options_out_of_range_are_refused_before_anything_is_written(

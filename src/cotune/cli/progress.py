@@ -9,7 +9,7 @@ from cotune.cli.errors import one_line
 from cotune.cli.screen import Screen
 from cotune.cli.stages import StageBar
 from cotune.problem import Problem
-from cotune.study import Event, Finished
+from cotune.study import Alarm, Event, Finished
 from cotune.trial import Progress, Proposal, Record, Trial
 from cotune.verdict.noise import scored
 from cotune.verdict.wording import datasets_of
@@ -46,7 +46,9 @@ class Display:
         self.screen.bars.update(self.bar, completed=spent)
 
     def event(self, event: Event) -> None:
-        """Prints the line of an ended fine-tuning and moves the bar."""
+        """Prints the line of an ended fine-tuning and moves the bar; an alarm gets a line too."""
+        if isinstance(event, Alarm):
+            self.screen.say(f"! {event}")
         if not isinstance(event, Finished) or event.record.trial is None:
             return
         trial = event.record.trial

@@ -20,6 +20,9 @@ def run(
     min_improvement: Annotated[
         float | None, typer.Option(metavar="X", help="Stop when less than X (a score) is expected to be gained.")
     ] = None,
+    min_improvement_noise: Annotated[
+        float | None, typer.Option(metavar="F", help="Stop when less than F of the noise between seeds is expected.")
+    ] = None,
     sampler: Annotated[
         str | None, typer.Option(metavar="NAME", help="Sampler: a name or your own module:object.")
     ] = None,
@@ -60,6 +63,7 @@ def run(
         "search.max_hours": max_hours,
         "search.patience": patience,
         "search.min_improvement": min_improvement,
+        "search.min_improvement_noise": min_improvement_noise,
         "search.sampler": sampler,
         "search.seed": seed,
         "search.batch": batch,

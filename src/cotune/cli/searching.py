@@ -16,6 +16,7 @@ from cotune.cli.progress import Display
 from cotune.cli.screen import Screen
 from cotune.config import OwnEvaluation, build_sampler, evaluation
 from cotune.problem import Problem
+from cotune.reporting.logged import standing_alarms
 from cotune.study import Event, Plan, Reuse, Stopped, Study, interruptible, reuse
 from cotune.trial import Evaluate
 from cotune.worker import Worker
@@ -54,6 +55,7 @@ class Search:
             hours=search.max_hours,
             patience=search.patience,
             min_improvement=search.min_improvement,
+            min_improvement_noise=search.min_improvement_noise,
             confirm=search.confirm,
             batch=search.batch,
         )
@@ -128,7 +130,9 @@ class Search:
         if self.quiet:
             winner = None if verdict.winner is None else verdict.winner.to_json()
             facts: dict[str, Json] = {"stopped": stopped.rule, "message": stopped.message, "folder": str(study.folder)}
-            print_json(facts | {"winner": winner, "verdict": verdict.sentence, "warnings": verdict.warnings})
+            view = study.view(examples=False)
+            warnings = (*verdict.warnings, *(standing_alarms(view.log) if view else ()))
+            print_json(facts | {"winner": winner, "verdict": verdict.sentence, "warnings": warnings})
             return OK
         if not watcher.display.ended:
             print_text("Nothing was left to train.")

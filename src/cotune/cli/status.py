@@ -16,7 +16,7 @@ def status(study: StudyFile, *, runs: RunsFolder = None, as_json: AsJson = False
     from cotune.config.pool import names_only
     from cotune.journal import read_journal
     from cotune.reporting.lines import curve
-    from cotune.reporting.logged import stop_rule
+    from cotune.reporting.logged import standing_alarms, stop_rule
 
     opened = open_run(study, runs=runs)
     problem = build_problem(opened.config, names_only(opened.config.datasets))
@@ -33,6 +33,7 @@ def status(study: StudyFile, *, runs: RunsFolder = None, as_json: AsJson = False
         "best_mixture": steps[-1].mixture if steps else None,
         "tokens": sum(record.trial.tokens for record in trained if record.trial),
         "seconds": sum(record.trial.seconds for record in trained if record.trial),
+        "alarms": standing_alarms(view.log),
         "stopped": one_line(stop_rule(view.log)) or None,
     }
     if as_json:
@@ -43,6 +44,8 @@ def status(study: StudyFile, *, runs: RunsFolder = None, as_json: AsJson = False
     )
     if steps:
         print_text(f"Best single measurement so far: {steps[-1].best:.3f} by {steps[-1].mixture} (luck included).")
+    for alarm in standing_alarms(view.log):
+        print_text(f"! {alarm}")
     if facts["stopped"]:
         print_text(f"The last run was stopped by: {facts['stopped']}.")
     if steps or not facts["failed"]:

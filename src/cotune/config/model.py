@@ -25,7 +25,8 @@ class Search(Section):
 
     `trials` counts every fine-tuning of the study: anchors, repeats, confirmation and failures included. `patience` is
     how many fine-tunings in a row may bring no better value; `min_improvement` the expected improvement, as a score,
-    below which it is not worth another one. `confirm` is how many fresh seeds confirm the winner and each anchor.
+    below which it is not worth another one; `min_improvement_noise` the same in standard deviations between seeds.
+    `confirm` is how many fresh seeds confirm the winner and each anchor.
     """
 
     trials: int = Field(default=24, ge=1)
@@ -36,6 +37,7 @@ class Search(Section):
     max_hours: float | None = Field(default=None, gt=0)
     patience: int | None = Field(default=None, ge=1)
     min_improvement: float | None = Field(default=None, ge=0)
+    min_improvement_noise: float | None = Field(default=None, ge=0)
 
 
 class Limits(Section):

@@ -9,7 +9,7 @@ from cotune.mixture import Mixture
 from cotune.problem import Problem
 from cotune.reporting.calibration import calibration
 from cotune.reporting.lines import curve, dataset_lines, share_lines, trial_line
-from cotune.reporting.logged import final_leads, final_scores, stop_rule, versions
+from cotune.reporting.logged import final_leads, final_scores, standing_alarms, stop_rule, versions
 from cotune.reporting.report import Cost, FinalLead, FinalScore, Report, Share
 from cotune.reporting.scores import composites
 from cotune.trial import Record, Trial
@@ -38,7 +38,7 @@ def build_report(
     Args:
         problem: what was searched.
         records: what was proposed, with the trials that ended.
-        log: the journal's log: its kinds `run`, `round`, `stopped` and `test` (see `cotune.reporting.logged`).
+        log: the journal's log, of kinds `run`, `round`, `alarms`, `stopped` and `test` (see `cotune.reporting.logged`).
         name: the study's name, the heading of the report.
         model: the name of the language model that was fine-tuned, if one was.
         settings: what makes the scores comparable, as the evaluation tells it, for the appendix.
@@ -73,7 +73,7 @@ def build_report(
         datasets=tuple(dataset_lines(problem, similarity or {})),
         cost=_cost(records, log),
         stopped=stop_rule(log),
-        warnings=(*judged.warnings, *_heavy(shares), *_failures(trials)),
+        warnings=(*judged.warnings, *standing_alarms(log), *_heavy(shares), *_failures(trials)),
         settings=dict(_flat(settings or {})),
         versions={"cotune": __version__, **versions(log)},
     )

@@ -7,6 +7,7 @@ from cotune.journal import LogEntry
 from cotune.mixture import Mixture
 from cotune.problem import Problem
 from cotune.reporting.report import FinalLead, FinalScore
+from cotune.study.alarms import Alarm, Trouble
 from cotune.trial import Request, TaskResult, Trial
 from cotune.trial_json import Json, JsonObject
 from cotune.verdict.paired import Chance, Estimate, difference, resample, value_of
@@ -69,6 +70,13 @@ def stop_rule(log: Sequence[LogEntry]) -> str:
     entries = [entry for entry in log if entry.kind == "stopped"]
     payload = entries[-1].payload if entries else {}
     return ": ".join(str(payload[key]) for key in ("rule", "message") if payload.get(key))
+
+
+def standing_alarms(log: Sequence[LogEntry]) -> tuple[str, ...]:
+    """Gives the alarms that stood after the last round, with the figures of when they began."""
+    entries = [entry for entry in log if entry.kind == "alarms"]
+    standing = cast(JsonObject, entries[-1].payload["standing"]) if entries else {}
+    return tuple(str(Alarm(cast(Trouble, trouble), str(message))) for trouble, message in standing.items())
 
 
 def versions(log: Sequence[LogEntry]) -> dict[str, str]:

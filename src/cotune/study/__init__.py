@@ -1,5 +1,6 @@
 """The study: one proposer, many evaluators, and a journal between them."""
 
+from cotune.study.alarms import Alarm, alarms
 from cotune.study.events import Event, Finished, Proposed, Round, Rule, Stopped
 from cotune.study.folds import FoldScores, cross_validate
 from cotune.study.interrupt import Interruption, interruptible
@@ -9,6 +10,7 @@ from cotune.study.reuse import Reuse, reuse
 from cotune.study.study import Study
 
 __all__ = [
+    "Alarm",
     "EvaluateError",
     "Event",
     "Finished",
@@ -21,6 +23,7 @@ __all__ = [
     "Rule",
     "Stopped",
     "Study",
+    "alarms",
     "cross_validate",
     "interruptible",
     "reuse",

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import cast
 
 from cotune.journal import Journal
+from cotune.study.alarms import alarms
 from cotune.study.events import Event, Finished, Proposed, Stopped
 from cotune.study.outcomes import outcomes
 from cotune.study.phases import in_pool, spent, unfinished
@@ -72,6 +73,19 @@ class Circle:
         if ended is not None:
             self.journal.log("round", cast(JsonObject, asdict(ended) | {"reasons": list(ended.reasons)}))
             self.tell(ended)
+            self._tell_alarms()
+
+    def _tell_alarms(self) -> None:
+        """Logs which alarms stand where others stood before, and tells those that begin."""
+        standing = alarms(self.course.problem, self._records())
+        logged = self.journal.logged("alarms")
+        before = cast(JsonObject, logged[-1].payload["standing"]) if logged else {}
+        if {alarm.trouble for alarm in standing} == set(before):
+            return
+        self.journal.log("alarms", {"standing": {alarm.trouble: alarm.message for alarm in standing}})
+        for alarm in standing:
+            if alarm.trouble not in before:
+                self.tell(alarm)
 
     def _next(self) -> list[Proposal] | Stopped:
         ended = search_end(self.course, [entry.payload for entry in self.journal.logged("search ended")])

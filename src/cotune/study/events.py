@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from cotune.study.alarms.alarm import Alarm
 from cotune.trial import Record
 from cotune.trial_json import JsonObject
 
@@ -62,4 +63,4 @@ class Stopped:
         return {"rule": self.rule, "message": self.message}
 
 
-Event: TypeAlias = Proposed | Finished | Round | Stopped
+Event: TypeAlias = Proposed | Finished | Round | Alarm | Stopped

@@ -17,6 +17,7 @@ class Plan:
     hours: float | None = None
     patience: int | None = None
     min_improvement: float | None = None
+    min_improvement_noise: float | None = None
     confirm: int = 3
     batch: int = 1
     repeats: bool = True
@@ -31,8 +32,10 @@ class Plan:
             raise ValueError(f"confirm is a whole number of seeds >= 0; got {self.confirm!r}.")
         if self.hours is not None and not self.hours > 0:
             raise ValueError(f"hours is a positive number; got {self.hours!r}.")
-        if self.min_improvement is not None and not self.min_improvement >= 0:
-            raise ValueError(f"min_improvement is a number >= 0; got {self.min_improvement!r}.")
+        least = {"min_improvement": self.min_improvement, "min_improvement_noise": self.min_improvement_noise}
+        for name, number in least.items():
+            if number is not None and not number >= 0:
+                raise ValueError(f"{name} is a number >= 0; got {number!r}.")
 
     @property
     def anchor_seeds(self) -> tuple[int, ...]:
@@ -60,6 +63,7 @@ class Plan:
             "trials": self.trials,
             "patience": self.patience,
             "min_improvement": self.min_improvement,
+            "min_improvement_noise": self.min_improvement_noise,
             "confirm": self.confirm,
             "repeats": self.repeats,
         }

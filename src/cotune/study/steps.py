@@ -8,9 +8,18 @@ import numpy as np
 
 from cotune.problem import Problem
 from cotune.study.events import Rule, Stopped
+from cotune.study.fallback import propose
 from cotune.study.phases import confirmations, in_pool, kept_back, opening, spent, unfinished, within
 from cotune.study.plan import Plan
-from cotune.study.stops import all_failed, left_over, no_improvement, out_of_patience, out_of_trials, used_up
+from cotune.study.stops import (
+    all_failed,
+    left_over,
+    no_improvement,
+    out_of_patience,
+    out_of_trials,
+    used_up,
+    within_noise,
+)
 from cotune.trial import Proposal, Record
 from cotune.trial_json import Json, JsonObject
 
@@ -100,12 +109,11 @@ def _search(course: Course, records: Sequence[Record]) -> list[Proposal] | Stopp
         return stopped
     how_many = min(plan.batch, plan.trials - kept_back(problem, records, plan) - spent(records))
     rng = np.random.default_rng([course.seed, len(records)])
-    trials = [record.trial for record in known if record.trial is not None]
-    proposals = course.sampler(problem, trials, [], rng, how_many)
+    proposals = propose(problem, course.sampler, known, rng, how_many)
     if not proposals:
         return Stopped("exhausted", "the sampler has nothing left to propose")
     _check(problem, proposals, how_many)
-    return no_improvement(proposals, plan) or proposals
+    return no_improvement(proposals, plan) or within_noise(problem, known, proposals, plan) or proposals
 
 
 def _confirm(course: Course, ended: SearchEnd, records: Sequence[Record], past: Past) -> list[Proposal] | Stopped:

@@ -53,7 +53,7 @@ def out_of_patience(problem: Problem, records: Sequence[Record], plan: Plan) -> 
         return None
     best, idle = float("-inf"), 0
     for record in records:
-        if not _is_comparable(record):
+        if not is_comparable(record):
             continue
         value = measured(problem, record)
         is_search = not record.proposal.reason.startswith("anchor")
@@ -74,6 +74,31 @@ def no_improvement(proposals: Sequence[Proposal], plan: Plan) -> Stopped | None:
     )
 
 
+def within_noise(
+    problem: Problem, records: Sequence[Record], proposals: Sequence[Proposal], plan: Plan
+) -> Stopped | None:
+    """Fires when it is below `min_improvement_noise` times the noise between seeds; never while nothing was repeated.
+
+    As the terminator of Makarova et al. (2022), Automatic Termination for Hyperparameter Optimization: what
+    is still to be gained need not be chased below the noise of the score itself. They bound the regret of a Gaussian
+    process, we take the expected improvement of what would run next. Scores that are equal between seeds never fire.
+    """
+    expected = [proposal.improvement for proposal in proposals if proposal.improvement is not None]
+    if plan.min_improvement_noise is None or not expected:
+        return None
+    from cotune.verdict.noise import by_mixture, scored, seed_noise  # its package brings SciPy, so late
+
+    trials = [record.trial for record in records if record.trial is not None]
+    noise = seed_noise(problem, by_mixture(scored(problem, trials)))
+    if noise.sd is None or max(expected) >= plan.min_improvement_noise * noise.sd:
+        return None
+    return Stopped(
+        "improvement",
+        f"the best expected improvement is {max(expected):.3g}, below {plan.min_improvement_noise:g} of the noise "
+        f"between seeds ({noise.sd:.3g}, from {noise.freedom} {'repeat' if noise.freedom == 1 else 'repeats'})",
+    )
+
+
 def measured(problem: Problem, record: Record) -> float | None:
     """Gives the objective that a record measured, None if it did not finish."""
     trial = record.trial
@@ -83,6 +108,7 @@ def measured(problem: Problem, record: Record) -> float | None:
     return problem.value(trial) if has_targets else None
 
 
-def _is_comparable(record: Record) -> bool:
+def is_comparable(record: Record) -> bool:
+    """Tells whether a record is a full fine-tuning of anchors or search that ended: no confirmation."""
     trained = record.trial is not None and bool(len(record.request.mixture)) and record.request.fidelity == 1
     return trained and not record.proposal.reason.startswith("confirm")

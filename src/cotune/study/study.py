@@ -74,6 +74,7 @@ class Study:
         hours: float | None = None,
         patience: int | None = None,
         min_improvement: float | None = None,
+        min_improvement_noise: float | None = None,
         confirm: int = 3,
         batch: int = 1,
         repeats: bool = True,
@@ -94,6 +95,8 @@ class Study:
             hours: No new batch is started after so many hours of this run.
             patience: The search ends after so many of its fine-tunings without a better value.
             min_improvement: The search ends when the best expected improvement of a round is smaller.
+            min_improvement_noise: The same as a fraction of the noise between seeds, the standard deviation pooled over
+                repeated mixtures; never while nothing was repeated.
             confirm: Fresh seeds for the winner and each anchor, equally many for each; fewer where that would take
                 more fine-tunings than the search gets.
             batch: How many requests are proposed and handed to `evaluate` together.
@@ -106,7 +109,8 @@ class Study:
             ValueError: an argument out of range; a sampler or an evaluation that breaks its contract.
             KeyboardInterrupt: passed on; the journal is closed and nothing finished is lost.
         """
-        plan = Plan(trials, hours, patience, min_improvement, confirm, batch, repeats, base)
+        least = (min_improvement, min_improvement_noise)
+        plan = Plan(trials, hours, patience, *least, confirm, batch, repeats, base)
         deadline = time.monotonic() + (float("inf") if hours is None else hours * 3600)
         tell = on_event or _nobody
         try:
