@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from scipy.stats import norm
 
-from cotune.search.features import effective_size
+from cotune.verdict.design import effective_size
 
 Array = NDArray[np.float64]
 

@@ -45,9 +45,8 @@ def trained(problem: Problem, trials: Iterable[Trial]) -> dict[Mixture, list[Tri
 
 def fit_groups(problem: Problem, groups: Mapping[Mixture, Sequence[Trial]]) -> Fit:
     """Fits the additive model to the mean objective of each mixture; `groups` is not empty."""
-    inclusion = (problem.encode(groups) > 0).astype(float)  # [mixture, task]
     means = np.array([np.mean([problem.value(trial) for trial in runs]) for runs in groups.values()])  # [mixture]
-    return fit_additive(inclusion, means, _noise(problem, groups))
+    return fit_additive(problem.encode(groups), means, _noise(problem, groups))
 
 
 def _noise(problem: Problem, groups: Mapping[Mixture, Sequence[Trial]]) -> NDArray[np.float64]:
