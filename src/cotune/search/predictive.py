@@ -1,6 +1,6 @@
 """Search with a predictor: fit it to all trials, propose what promises most, and repeat."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Self, TypeAlias
@@ -14,10 +14,12 @@ from cotune.search.acquisition import expected_improvement
 from cotune.search.anchors import anchors
 from cotune.search.candidates import best_candidate, to_mixture
 from cotune.search.evidence import objective, outcomes
+from cotune.search.feasibility import feasibility
 from cotune.search.history import first_untried, mean_values, tried, usable
 from cotune.search.protocols import Acquisition, Predictor
 from cotune.search.random_search import random
 from cotune.trial import Proposal, Request, Trial
+from cotune.verdict.floors import floors, holding
 
 Array = NDArray[np.float64]
 Encoding: TypeAlias = Callable[[Problem, Array], Array]
@@ -56,7 +58,7 @@ class PredictiveSampler:
         trials, known = usable(problem, finished), tried(finished, pending)
         if len(trials) < 2:
             return random(problem, finished, pending, rng, count)
-        belief = learn(problem, self, trials, int(rng.integers(2**32)))
+        belief = learn(problem, self, finished, int(rng.integers(2**32)))
         belief = belief.believe([request.mixture for request in pending])
         proposals: list[Proposal] = []
         for _ in range(count):
@@ -78,8 +80,9 @@ class Belief:
     seed: int
     x: Array
     y: Array
-    best: float
+    best: float  # of the measured ones that keep what is to be kept; -inf if none does
     leaders: NDArray[np.int64]  # [mixture, task], the best measured ones
+    floors: Mapping[str, float]
 
     @cached_property
     def model(self) -> Predictor:
@@ -94,32 +97,48 @@ class Belief:
         y = self.model.predict(x).mean(axis=0)  # [mixture, output]
         return replace(self, x=np.concatenate([self.x, x]), y=np.concatenate([self.y, y]))
 
-    def values(self, parts: NDArray[np.int64]) -> Array:
-        """Gives samples of the objective [sample, mixture] for `parts` [mixture, task]."""
-        x = self.sampler.encode(self.problem, parts.astype(float))  # [mixture, feature]
-        return objective(self.problem, self.model.predict(x))
+    def outcomes(self, parts: NDArray[np.int64]) -> Array:
+        """Gives predictions [sample, mixture, output] for `parts` [mixture, task]."""
+        return self.model.predict(self.sampler.encode(self.problem, parts.astype(float)))
 
     def merit(self, parts: NDArray[np.int64]) -> Array:
-        """Gives the acquisition's merit [mixture] of `parts` [mixture, task]."""
-        return self.sampler.acquisition(self.values(parts) - self.best)
+        """Gives the acquisition's merit [mixture] of `parts` [mixture, task], times the chance that they are allowed.
+
+        While no measured mixture is, that chance alone (Gelbart, Snoek and Adams, 2014, Bayesian Optimization with
+        Unknown Constraints).
+        """
+        predicted = self.outcomes(parts)
+        chance = feasibility(self.problem, predicted, self.floors)  # [mixture]
+        if self.best == -np.inf:
+            return chance
+        return np.asarray(chance * self.sampler.acquisition(objective(self.problem, predicted) - self.best))
 
     def proposal(self, parts: NDArray[np.int64]) -> Proposal:
         """Gives the proposal to run `parts` [task], with what is expected of it."""
-        values = self.values(parts[None])  # [sample, 1]
+        predicted = self.outcomes(parts[None])  # [sample, 1, output]
+        values = objective(self.problem, predicted)  # [sample, 1]
+        chance = feasibility(self.problem, predicted, self.floors)  # [1]
+        nothing_holds = self.best == -np.inf
+        gain = None if nothing_holds else float((chance * expected_improvement(values - self.best))[0])
         return Proposal(
             Request(to_mixture(self.problem, parts)),
-            "predicted to improve",
+            "predicted to keep what is to be kept" if nothing_holds else "predicted to improve",
             mean=float(values.mean()),
             sd=float(values.std()),
-            improvement=float(expected_improvement(values - self.best)[0]),
+            improvement=gain,
         )
 
 
-def learn(problem: Problem, sampler: PredictiveSampler, trials: Sequence[Trial], seed: int) -> Belief:
-    """Gives the belief of `sampler` after usable `trials`."""
-    means = mean_values(problem, trials)
-    leaders = sorted(means, key=lambda mixture: -means[mixture])[:STARTS]
+def learn(problem: Problem, sampler: PredictiveSampler, finished: Sequence[Trial], seed: int) -> Belief:
+    """Gives the belief of `sampler` after the `finished` trials, of which at least one is usable.
+
+    Raises:
+        ValueError: the base model has no score on a dataset to keep.
+    """
+    trials, least = usable(problem, finished), floors(problem, finished)
+    means, allowed = mean_values(problem, trials), holding(problem, trials, least)
+    leaders = sorted(means, key=lambda mixture: (mixture not in allowed, -means[mixture]))[:STARTS]
     x = sampler.encode(problem, problem.encode(trial.request.mixture for trial in trials))
     y = outcomes(problem, trials)
-    best = max(means.values())
-    return Belief(problem, sampler, seed, x, y, best, problem.encode(leaders).astype(np.int64))
+    best = max((value for mixture, value in means.items() if mixture in allowed), default=-np.inf)
+    return Belief(problem, sampler, seed, x, y, best, problem.encode(leaders).astype(np.int64), least)

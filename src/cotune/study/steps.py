@@ -10,7 +10,15 @@ from cotune.problem import Problem
 from cotune.study.events import Rule, Stopped
 from cotune.study.phases import confirmations, in_pool, kept_back, opening, spent, unfinished, within
 from cotune.study.plan import Plan
-from cotune.study.stops import all_failed, left_over, no_improvement, out_of_patience, out_of_trials, used_up
+from cotune.study.stops import (
+    all_failed,
+    left_over,
+    no_improvement,
+    out_of_patience,
+    out_of_trials,
+    used_up,
+    without_base,
+)
 from cotune.trial import Proposal, Record
 from cotune.trial_json import Json, JsonObject
 
@@ -78,8 +86,11 @@ def next_step(
     `ended` is how the search ended before, if it did; an end that is found now is told to `past`.
 
     Raises:
-        ValueError: the sampler broke its contract.
+        ValueError: the sampler broke its contract; the base model is to be kept but not to be scored.
     """
+    baseless = without_base(course.problem, records, course.plan)
+    if baseless is not None:
+        return baseless
     first = opening(course.problem, records, course.plan)
     if first:
         return first

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from cotune.mixture import BASE
 from cotune.problem import Problem
 from cotune.study.events import Stopped
 from cotune.study.phases import ATTEMPTS, kept_back, spent
@@ -23,6 +24,29 @@ def all_failed(records: Sequence[Record], *, patient: bool) -> Stopped | None:
         "failures",
         f"every trial failed: first error: {trials[0].error}. Remove its cause and start afresh: "
         "delete the study's folder, or name another (name=NAME, --runs DIR)",
+    )
+
+
+def without_base(problem: Problem, records: Sequence[Record], plan: Plan) -> Stopped | None:
+    """Fires when the base model failed although its scores are to be kept.
+
+    Raises:
+        ValueError: it was not and will not be scored.
+    """
+    trials = [record.trial for record in records if record.request.mixture == BASE]
+    if not problem.keep or any(trial is None or trial.is_finished for trial in trials):
+        return None
+    if not trials and plan.base:
+        return None
+    if not trials:
+        raise ValueError(
+            f"keep compares {list(problem.keep)} with the untrained base model, which base=False leaves unscored; "
+            "leave base out."
+        )
+    return Stopped(
+        "failures",
+        f"the base model, whose scores on {list(problem.keep)} are to be kept, could not be scored: "
+        f"{trials[0].error if trials[0] else ''}. Remove the cause, or leave keep out",
     )
 
 

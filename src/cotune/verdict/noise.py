@@ -27,7 +27,7 @@ class SeedNoise:
 
 
 def scored(problem: Problem, trials: Iterable[Trial]) -> list[Trial]:
-    """Gives the trials that can be compared: finished, full budget, datasets of the pool, every target scored."""
+    """Gives the trials that can be compared: finished, full budget, datasets of the pool, scored on all that counts."""
     pool = set(problem.names)
     finished = [trial for trial in trials if trial.is_finished and trial.request.fidelity == 1]
     return [trial for trial in finished if pool.issuperset(trial.request.mixture.names) and _has_all(problem, trial)]
@@ -82,8 +82,8 @@ def influence(examples: ExampleResults) -> NDArray[np.float64]:
 
 
 def _has_all(problem: Problem, trial: Trial) -> bool:
-    scores = [trial.results[name].score for name in problem.targets if name in trial.results]
-    return len(scores) == len(problem.targets) and all(score is not None and isfinite(score) for score in scores)
+    scores = [trial.results[name].score for name in problem.measured if name in trial.results]
+    return len(scores) == len(problem.measured) and all(score is not None and isfinite(score) for score in scores)
 
 
 def _has_tallies(result: TaskResult) -> bool:
