@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cotune.problem import Problem
+from cotune.search.front import independent
 from cotune.trial import Trial
 
 
@@ -22,7 +23,12 @@ def outcomes(problem: Problem, trials: Sequence[Trial]) -> NDArray[np.float64]:
 
 
 def objective(problem: Problem, predicted: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Gives the weighted mean [sample, mixture] of the targets in predictions [sample, mixture, output]."""
+    """Gives samples of the objective [sample, mixture] from predictions [sample, mixture, output].
+
+    The least of several targets is taken of samples that vary independently, so there are more of them.
+    """
+    if problem.objective == "worst":
+        return problem.combine(independent(predicted[:, :, : len(problem.targets)]))
     weights = np.array(list(problem.weights.values()))  # [target]
     return np.asarray(predicted[:, :, : len(weights)] @ weights)
 

@@ -1,6 +1,6 @@
 """Search with a predictor: fit it to all trials, propose what promises most, and repeat."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Self, TypeAlias
@@ -15,11 +15,14 @@ from cotune.search.anchors import anchors
 from cotune.search.candidates import best_candidate, to_mixture
 from cotune.search.evidence import objective, outcomes
 from cotune.search.feasibility import feasibility
+from cotune.search.front import MeasuredFront
 from cotune.search.history import first_untried, mean_values, tried, usable
 from cotune.search.protocols import Acquisition, Predictor
 from cotune.search.random_search import random
 from cotune.trial import Proposal, Request, Trial
 from cotune.verdict.floors import floors, holding
+from cotune.verdict.front import reference, target_means
+from cotune.verdict.winner import trained
 
 Array = NDArray[np.float64]
 Encoding: TypeAlias = Callable[[Problem, Array], Array]
@@ -83,6 +86,12 @@ class Belief:
     best: float  # of the measured ones that keep what is to be kept; -inf if none does
     leaders: NDArray[np.int64]  # [mixture, task], the best measured ones
     floors: Mapping[str, float]
+    front: MeasuredFront | None = None
+
+    @property
+    def aim(self) -> str:
+        """Why a mixture is proposed."""
+        return "predicted to improve" if self.front is None else "predicted to widen the front"
 
     @cached_property
     def model(self) -> Predictor:
@@ -111,7 +120,13 @@ class Belief:
         chance = feasibility(self.problem, predicted, self.floors)  # [mixture]
         if self.best == -np.inf:
             return chance
-        return np.asarray(chance * self.sampler.acquisition(objective(self.problem, predicted) - self.best))
+        return np.asarray(chance * self._gain(predicted))
+
+    def _gain(self, predicted: Array) -> Array:
+        """Gives the worth [mixture] of predictions [sample, mixture, output]: volume for a front, else merit."""
+        if self.front is not None:
+            return self.front.improvement(predicted[:, :, : len(self.problem.targets)])
+        return self.sampler.acquisition(objective(self.problem, predicted) - self.best)
 
     def proposal(self, parts: NDArray[np.int64]) -> Proposal:
         """Gives the proposal to run `parts` [task], with what is expected of it."""
@@ -119,10 +134,11 @@ class Belief:
         values = objective(self.problem, predicted)  # [sample, 1]
         chance = feasibility(self.problem, predicted, self.floors)  # [1]
         nothing_holds = self.best == -np.inf
-        gain = None if nothing_holds else float((chance * expected_improvement(values - self.best))[0])
+        is_scored = not nothing_holds and self.front is None  # a gain in volume is no gain in score
+        gain = float((chance * expected_improvement(values - self.best))[0]) if is_scored else None
         return Proposal(
             Request(to_mixture(self.problem, parts)),
-            "predicted to keep what is to be kept" if nothing_holds else "predicted to improve",
+            "predicted to keep what is to be kept" if nothing_holds else self.aim,
             mean=float(values.mean()),
             sd=float(values.std()),
             improvement=gain,
@@ -137,8 +153,14 @@ def learn(problem: Problem, sampler: PredictiveSampler, finished: Sequence[Trial
     """
     trials, least = usable(problem, finished), floors(problem, finished)
     means, allowed = mean_values(problem, trials), holding(problem, trials, least)
+    front = _front(problem, finished, allowed) if problem.objective == "pareto" else None
     leaders = sorted(means, key=lambda mixture: (mixture not in allowed, -means[mixture]))[:STARTS]
     x = sampler.encode(problem, problem.encode(trial.request.mixture for trial in trials))
     y = outcomes(problem, trials)
     best = max((value for mixture, value in means.items() if mixture in allowed), default=-np.inf)
-    return Belief(problem, sampler, seed, x, y, best, problem.encode(leaders).astype(np.int64), least)
+    return Belief(problem, sampler, seed, x, y, best, problem.encode(leaders).astype(np.int64), least, front)
+
+
+def _front(problem: Problem, finished: Sequence[Trial], allowed: Set[Mixture]) -> MeasuredFront:
+    groups = {mixture: runs for mixture, runs in trained(problem, finished).items() if mixture in allowed}
+    return MeasuredFront(target_means(problem, groups), reference(problem, finished)[0])

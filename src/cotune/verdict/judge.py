@@ -7,6 +7,7 @@ from statistics import fmean
 from cotune.mixture import BASE, Mixture
 from cotune.problem import Problem
 from cotune.trial import Record, Trial
+from cotune.verdict.front import Front, front, front_words
 from cotune.verdict.guards import Guard, guards, kept_words, none_keeps
 from cotune.verdict.noise import by_mixture, scored, seed_noise
 from cotune.verdict.paired import Chance, Estimate, Resamples, difference, resample, value_of
@@ -63,6 +64,7 @@ class Verdict:
     level: float = 0.95
     confirmed: bool = False
     guards: tuple[Guard, ...] = ()
+    front: Front | None = None
     warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -105,11 +107,13 @@ def judge(
     recommended = _cheapest(problem, winner, able) if allowed else BASE
     kept_lines = guards(problem, finalists, trials, chance)
     own = [line for line in kept_lines if line.mixture == winner]
+    reached = front(problem, trials)
+    told = front_words(reached) if reached and problem.objective == "pareto" else ""
     findings = [Finding(line.label, line.difference, line.unit) for line in comparisons if line.target is None]
     return Verdict(
         winner=winner,
         recommended=recommended,
-        sentence=sentence_of(problem, winner, recommended, findings, is_open=is_open) + kept_words(own)
+        sentence=sentence_of(problem, winner, recommended, findings, is_open=is_open) + kept_words(own) + told
         if allowed
         else none_keeps(own, problem),
         comparisons=(*comparisons, *_by_target(problem, finalists, trials, chance)),
@@ -118,6 +122,7 @@ def judge(
         level=level,
         confirmed=confirmed,
         guards=kept_lines,
+        front=reached,
         warnings=tuple(_warnings(problem, finalists, comparisons, confirmed, noise.sd)),
     )
 
@@ -237,9 +242,11 @@ def _warnings(
     for anchor in dict.fromkeys((problem.target_only, problem.everything)):
         if anchor not in finalists:
             yield f"No finished run of {title(problem, anchor)} to compare with."
+    weighed = problem.measured
     if noise is None:
         yield "No mixture was repeated with another seed, so the intervals leave out the noise between seeds."
-    if any(not 0 <= problem.value(trial) <= 1 for trials in finalists.values() for trial in trials):
+    scores = [trial.results[name].score or 0.0 for runs in finalists.values() for trial in runs for name in weighed]
+    if any(not 0 <= score <= 1 for score in scores):
         yield "Some scores are outside [0, 1]. A point is a hundredth of a score, and a higher score is better."
     if any(line.difference.examples == 0 for line in comparisons):
         yield "Runs without shared per-example results: the intervals leave out the choice of dev examples."

@@ -35,6 +35,12 @@ class Finding:
 
 def unit(problem: Problem, target: str | None = None) -> str:
     """Gives what a point of the objective or of one target is called; "points" if metrics differ."""
+    if problem.objective == "worst" and len(problem.targets) > 1 and not target:
+        return f"{_metric(problem, None)} on the worst target"
+    return _metric(problem, target)
+
+
+def _metric(problem: Problem, target: str | None) -> str:
     metrics = {task.metric for task in problem.tasks if task.name in ([target] if target else problem.targets)}
     if len(metrics) != 1:
         return "points"
