@@ -18,13 +18,27 @@ def floors(problem: Problem, trials: Iterable[Trial]) -> dict[str, float]:
     """
     if not problem.keep:
         return {}
-    base = [trial for trial in scored(problem, trials) if not len(trial.request.mixture)]
-    if not base:
+    base = _base(problem, trials)
+    if base is None:
         raise ValueError(
             f"keep compares with the untrained base model, which has no score on {list(problem.keep)}; let the study "
             "score it first (base=True), by an evaluation that measures these datasets."
         )
-    return {name: (base[0].results[name].score or 0.0) - margin for name, margin in problem.keep.items()}
+    return {name: (base.results[name].score or 0.0) - margin for name, margin in problem.keep.items()}
+
+
+def is_judgeable(problem: Problem, trials: Iterable[Trial]) -> bool:
+    """Tells whether `floors` are known: nothing is to be kept, or the base model was scored."""
+    return not problem.keep or _base(problem, trials) is not None
+
+
+def keeps(trial: Trial, least: Mapping[str, float]) -> bool:
+    """Tells whether one scored trial is at the `least` on each dataset to keep, or above."""
+    return all((trial.results[name].score or 0.0) >= floor for name, floor in least.items())
+
+
+def _base(problem: Problem, trials: Iterable[Trial]) -> Trial | None:
+    return next((trial for trial in scored(problem, trials) if not len(trial.request.mixture)), None)
 
 
 def holding(problem: Problem, trials: Iterable[Trial], least: Mapping[str, float]) -> set[Mixture]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from cotune.mixture import BASE, Mixture
 from cotune.problem import Problem
 from cotune.trial import Trial
+from cotune.verdict.floors import is_judgeable
 from cotune.verdict.hypervolume import hypervolume, undominated
 from cotune.verdict.noise import by_mixture, scored, seed_noise
 from cotune.verdict.winner import slack, trained
@@ -56,13 +57,9 @@ class Front:
 
 
 def front(problem: Problem, trials: Sequence[Trial]) -> Front | None:
-    """Gives the front of the trained mixtures; None for a single target or before any has scores.
-
-    Raises:
-        ValueError: the base model has no score on a dataset to keep.
-    """
+    """Gives the front of the trained mixtures; None for a single target, or before it can be known."""
     groups = trained(problem, trials)
-    if len(problem.targets) == 1 or not groups:
+    if len(problem.targets) == 1 or not groups or not is_judgeable(problem, trials):
         return None
     points = target_means(problem, groups)  # [mixture, target]
     spare = slack(problem, trials)

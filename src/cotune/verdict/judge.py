@@ -7,6 +7,7 @@ from statistics import fmean
 from cotune.mixture import BASE, Mixture
 from cotune.problem import Problem
 from cotune.trial import Record, Trial
+from cotune.verdict.floors import is_judgeable
 from cotune.verdict.front import Front, front, front_words
 from cotune.verdict.guards import Guard, guards, kept_words, none_keeps
 from cotune.verdict.noise import by_mixture, scored, seed_noise
@@ -220,7 +221,7 @@ def _lacking(problem: Problem, trials: Sequence[Trial]) -> str:
     comparable = scored(problem, trials)
     if not any(len(trial.request.mixture) for trial in comparable):
         return _nothing(problem, trials)
-    if problem.keep and all(len(trial.request.mixture) for trial in comparable):
+    if not is_judgeable(problem, trials):
         return f"No verdict: the base model has no score on {list(problem.keep)}, which are to be kept."
     return ""
 
