@@ -87,7 +87,8 @@ def datasets_of(problem: Problem, mixture: Mixture, *, room: int) -> str:
     others = f"{ALL} but {', '.join(left_out)}" if left_out else ALL
     is_equal = all(count == 1 for _, count in mixture.parts)
     is_named_by_rest = 0 < len(left_out) <= 3 or len(others) <= room < len(everything)
-    if is_equal and len(mixture) > 6 and is_named_by_rest:
+    in_pool = set(mixture.names) <= set(problem.names)  # a dataset may have been removed from it
+    if is_equal and in_pool and len(mixture) > 6 and is_named_by_rest:
         return others
     return everything if len(everything) <= room else _list(mixture, room)
 
