@@ -8,11 +8,13 @@ import pytest
 
 from cotune import Problem, Task
 from cotune.config import StudyConfig, build_problem, build_sampler, load_config, load_targets
+from cotune.config.build import FineTuning
 from cotune.config.dump import dump_config
 from cotune.config.model import dataset
 from cotune.config.names import SAMPLERS, named
 from cotune.config.overrides import parse_override, with_override
 from cotune.config.pool import load_entries, pool_entries
+from cotune.task import Row
 from cotune.tasks import DatasetSpec
 from cotune.training import Budget, Lora, SizePolicy, Train
 
@@ -268,6 +270,46 @@ def test_problem_of_a_config_equals_one_made_by_hand(file):
     tasks = [Task(entry.name) for entry in config.datasets]
     by_hand = Problem(tasks, {"phee": 3, "ncbi_disease": 1}, required=["phee"], levels=2)
     assert build_problem(config, tasks) == by_hand
+
+
+def test_what_counts_is_read_kept_and_checked(file: Path, tmp_path: Path) -> None:
+    changes = ["targets=[ncbi_disease, phee]", "objective=worst", "reference.phee=0.3", "keep.intents=0.01"]
+    config = load_config(file, changes)
+    tasks = [Task(entry.name) for entry in config.datasets]
+    problem = build_problem(config, tasks)
+    assert (problem.objective, problem.reference, problem.keep) == ("worst", {"phee": 0.3}, {"intents": 0.01})
+    assert problem.measured == ("ncbi_disease", "phee", "intents")
+    file.write_text(dump_config(config, tmp_path))
+    assert load_config(file) == config
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (["objective=best"], "objective"),
+        (["objective=pareto"], r"A Pareto front is of 2 to 4 targets; got 1"),
+        (["keep.intent=0.1"], r"Unknown datasets \['intent'\].*Did you mean 'intents'"),
+        (["keep.intents=-0.1"], "keep says how far a score may fall"),
+        (["reference.phee=0.1"], r"A reference is the score of a target; \['phee'\] are none"),
+    ],
+)
+def test_mistakes_in_what_counts_are_one_line(file: Path, changes: list[str], message: str) -> None:
+    def build() -> None:
+        config = load_config(file, changes)
+        build_problem(config, [Task(entry.name) for entry in config.datasets])
+
+    with pytest.raises(ValueError, match=message) as caught:
+        build()
+    assert "\n" not in str(caught.value)
+
+
+def test_datasets_to_keep_get_their_metric(file: Path, tmp_path: Path) -> None:
+    config = load_config(file, ["keep.intents=0.01"])
+    rows = (Row("1", {"input": "text"}, "yes"),)
+    tasks = tuple(
+        Task(entry.name, "classification", {"train": rows, "dev": rows}, metric="accuracy") for entry in config.datasets
+    )
+    assert FineTuning(config, tasks, tmp_path)().setup.measured == {"ncbi_disease", "intents"}
 
 
 def test_frozen_settings_can_be_changed_by_copy_alone(file):

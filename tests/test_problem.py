@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cotune import Mixture, Problem, Request, Task, TaskResult, Trial, each
@@ -11,6 +11,7 @@ POOL = tuple(Task(name) for name in "abcd")
 
 
 @given(st.integers(1, 4), st.integers(1, 9), st.booleans())
+@settings(deadline=None)
 def test_count_equals_enumeration(size, levels, is_required):
     tasks = [Task(f"t{index}") for index in range(size)]
     problem = Problem(tasks, ["t0"], required=None if is_required else [], levels=levels)
@@ -45,6 +46,20 @@ def test_value_is_the_weighted_mean_of_target_scores():
         problem.value(Trial(Request(problem.everything), error="diverged"))
 
 
+def test_the_worst_target_counts_from_its_reference():
+    trial = Trial(Request(Mixture.of("ab")), {"a": TaskResult(0.8), "b": TaskResult(0.4)})
+    assert Problem(POOL, ["a", "b"], objective="worst").value(trial) == pytest.approx(0.4)
+    assert Problem(POOL, ["a", "b"], objective="worst", reference={"a": 0.7}).value(trial) == pytest.approx(0.1)
+    assert Problem(POOL, {"a": 3, "b": 1}, objective="pareto").value(trial) == pytest.approx(0.7)
+
+
+def test_what_must_be_measured_are_targets_then_what_is_to_be_kept():
+    problem = Problem(POOL, ["c", "a"], keep={"b": 0.1, "a": 0.0})
+    assert problem.measured == ("c", "a", "b")
+    assert problem.alone("b").targets == ("b",)
+    assert problem.alone("b").keep == {}
+
+
 def test_impossible_mixtures():
     problem = Problem(POOL, ["a"])
     assert problem.is_possible(Mixture.of(["a"]))
@@ -62,6 +77,13 @@ def test_impossible_mixtures():
         (["a"], {"levels": 0}, "from 1 to 9; got 0"),
         (["a"], {"levels": 10}, "from 1 to 9; got 10"),
         (["a"], {"required": ["q"]}, "Unknown datasets"),
+        (["a"], {"objective": "best"}, "one of mean, worst, pareto; got 'best'"),
+        (["a"], {"objective": "pareto"}, "of 2 to 4 targets; got 1"),
+        (["a"], {"reference": {"b": 0.1}}, r"\['b'\] are none"),
+        (["a"], {"reference": {"a": float("inf")}}, "finite"),
+        (["a"], {"keep": {"q": 0.1}}, "Unknown datasets"),
+        (["a"], {"keep": {"b": -0.1}}, ">= 0"),
+        (["a"], {"keep": {"b": float("nan")}}, ">= 0"),
     ],
 )
 def test_mistakes_are_named(targets, options, message):

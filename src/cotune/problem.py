@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import product
-from math import gcd
+from math import gcd, isfinite
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,17 +14,26 @@ from cotune.mixture import Mixture
 from cotune.task import Task
 from cotune.trial import Trial
 
+Objective: TypeAlias = Literal["mean", "worst", "pareto"]
+"""What counts of several targets: their weighted mean, the least of them, or the front that they can reach together."""
+
 MOST_LEVELS = 9
+MOST_FRONT = 4
+"""A front over more targets is no guide, since of a few mixtures hardly one is worse than another on all of them."""
+
 _MOEBIUS = (0, 1, -1, -1, 0, -1, 1, -1, 0, 0)
 """The Moebius function of 0 to `MOST_LEVELS` (0 stands for itself)."""
 
 
 @dataclass(frozen=True, init=False)
 class Problem:
-    """The pool of tasks, the weighted targets, what must be in, and the levels of parts that may be tried.
+    """The pool of tasks, the targets and what counts of them, what must be in and kept, and the parts to try.
 
-    The objective is the weighted mean of the targets' scores. With `levels=1` (the default) the possible mixtures are
-    the combinations that hold every required task; with `levels=k` each task has 0 to k parts.
+    The objective is the weighted mean of the targets' scores; with `objective="worst"` the least of them, each counted
+    from its `reference` (0 unless given); with "pareto" the search widens the targets' Pareto front, from which the
+    weighted mean chooses. `keep` names datasets, targets or not, on which the winner may score at most a margin below
+    the untrained base model. With `levels=1` (the default) the possible mixtures are the combinations that hold every
+    required task; with `levels=k` each task has 0 to k parts.
 
     >>> Problem([Task("a"), Task("b"), Task("c")], targets=["a"]).count()
     4
@@ -33,6 +43,9 @@ class Problem:
     weights: Mapping[str, float]
     required: tuple[str, ...]
     levels: int
+    objective: Objective
+    reference: Mapping[str, float]
+    keep: Mapping[str, float]
 
     def __init__(
         self,
@@ -41,11 +54,15 @@ class Problem:
         *,
         required: Sequence[str] | None = None,
         levels: int = 1,
+        objective: Objective = "mean",
+        reference: Mapping[str, float] | None = None,
+        keep: Mapping[str, float] | None = None,
     ) -> None:
         """Makes a problem; `required` defaults to the targets.
 
         Raises:
-            ValueError: duplicate or unknown task names, no target, weights that are not positive, levels not in 1..9.
+            ValueError: duplicate or unknown task names, no target, weights that are not positive, levels not in 1..9,
+                an unknown objective, a front of 1 or more than 4 targets, a reference of no target, a negative margin.
         """
         pool = tuple(tasks)
         names = [task.name for task in pool]
@@ -61,11 +78,16 @@ class Problem:
             raise ValueError(f"Target weights are positive numbers; got {raw}.")
         if not 1 <= levels <= MOST_LEVELS:
             raise ValueError(f"Levels of parts are whole numbers from 1 to {MOST_LEVELS}; got {levels}.")
+        _check_objective(objective, list(raw), reference or {})
+        _check_keep(keep or {}, names)
         total = sum(raw.values())
         object.__setattr__(self, "tasks", pool)
         object.__setattr__(self, "weights", {name: weight / total for name, weight in raw.items()})
         object.__setattr__(self, "required", must)
         object.__setattr__(self, "levels", levels)
+        object.__setattr__(self, "objective", objective)
+        object.__setattr__(self, "reference", dict(reference or {}))
+        object.__setattr__(self, "keep", dict(keep or {}))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -76,6 +98,11 @@ class Problem:
     def targets(self) -> tuple[str, ...]:
         """Names of the targets."""
         return tuple(self.weights)
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Names of the targets, then of the other datasets to keep: what every trial must score."""
+        return tuple(dict.fromkeys([*self.weights, *self.keep]))
 
     @property
     def free(self) -> tuple[str, ...]:
@@ -123,19 +150,33 @@ class Problem:
         parts = [[known.get(name, 0) for name in names] for known in lookup]
         return np.array(parts, dtype=float).reshape(-1, len(names))
 
+    def alone(self, name: str) -> "Problem":
+        """Gives the same space with the score of one task, target or not, as the objective."""
+        return Problem(self.tasks, [name], required=self.required, levels=self.levels)
+
     def value(self, trial: Trial) -> float:
-        """Gives the objective of a finished trial: the weighted mean of its targets' scores.
+        """Gives the objective of a finished trial; of a front, the weighted mean.
 
         Raises:
             ValueError: the trial failed or lacks a target's score.
         """
-        total = 0.0
-        for name, weight in self.weights.items():
+        scores = []
+        for name in self.weights:
             score = trial.results[name].score if name in trial.results else None
             if score is None:
                 why = trial.error or "not measured"
                 raise ValueError(f"The trial of {trial.request.mixture} has no score for target {name!r} ({why}).")
-            total += weight * score
+            scores.append(score)
+        return float(self.combine(np.array(scores)))
+
+    def combine(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Gives the objective [...] of the targets' scores [..., target]."""
+        if self.objective == "worst":
+            origin = np.array([self.reference.get(name, 0.0) for name in self.weights])  # [target]
+            return np.asarray((scores - origin).min(axis=-1))
+        total = np.zeros(scores.shape[:-1])
+        for column, weight in enumerate(self.weights.values()):
+            total = total + weight * scores[..., column]
         return total
 
 
@@ -151,3 +192,23 @@ def check_names(names: Iterable[str], known: Sequence[str]) -> None:
     near = get_close_matches(unknown[0], known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise ValueError(f"Unknown datasets {unknown}; the pool has {list(known)}.{hint}")
+
+
+def _check_objective(objective: str, targets: Sequence[str], reference: Mapping[str, float]) -> None:
+    if objective not in get_args(Objective):
+        raise ValueError(f"An objective is one of {', '.join(get_args(Objective))}; got {objective!r}.")
+    if objective == "pareto" and not 2 <= len(targets) <= MOST_FRONT:
+        raise ValueError(
+            f"A Pareto front is of 2 to {MOST_FRONT} targets; got {len(targets)}: {targets}. Use objective mean."
+        )
+    strange = sorted(set(reference) - set(targets))
+    if strange:
+        raise ValueError(f"A reference is the score of a target; {strange} are none, the targets are {targets}.")
+    if not all(isfinite(score) for score in reference.values()):
+        raise ValueError(f"References are finite scores; got {dict(reference)}.")
+
+
+def _check_keep(keep: Mapping[str, float], names: Sequence[str]) -> None:
+    check_names(keep, names)
+    if not all(isfinite(margin) and margin >= 0 for margin in keep.values()):
+        raise ValueError(f"keep says how far a score may fall below the base model's, each >= 0; got {dict(keep)}.")

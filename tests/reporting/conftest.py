@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,6 +85,12 @@ def edge_cases() -> dict[str, Callable[[], Report]]:
         "one dataset": lambda: _report("a", list),
         "all equal": lambda: _report("abc", _flat),
         "two targets": lambda: _report("abc", list, targets=("a", "b")),
+        "a front of two targets": lambda: _report("abc", list, targets=("a", "b"), objective="pareto"),
+        "the worst of two, one to keep": lambda: _report(
+            "abc", list, targets=("a", "b"), objective="worst", keep={"c": 0.05}
+        ),
+        "nothing keeps it": lambda: _report("abc", _losing, keep={"c": 0.0}),
+        "three levels": lambda: _report("abc", _uneven, levels=3),
         "64 long names": lambda: _report([f"a_dataset_with_a_rather_long_name_{n:03d}" for n in range(64)], list),
         "200 datasets": lambda: _report([f"d{n}" for n in range(200)], list),
         "hostile names": lambda: _report(["<script>alert(1)<", "\"'`&{{7*7}}", "]]>--><b onload=x>"], list),
@@ -91,16 +98,19 @@ def edge_cases() -> dict[str, Callable[[], Report]]:
 
 
 def _report(
-    names: Iterable[str], change: Callable[[list[Record]], Sequence[Record]], targets: Sequence[str] = ()
+    names: Iterable[str],
+    change: Callable[[list[Record]], Sequence[Record]],
+    targets: Sequence[str] = (),
+    **options: Any,
 ) -> Report:
     tasks = tasks_of(names)
-    problem = Problem(tasks, targets or [tasks[0].name])
+    problem = Problem(tasks, targets or [tasks[0].name], **options)
     rng = np.random.default_rng(0)
     records: list[Record] = []
     mixtures = [problem.target_only, problem.everything]
     mixtures += [Mixture.of([*problem.required, *rng.choice(problem.names, 3)]) for _ in range(4)]
     for number, mixture in enumerate([*mixtures, *mixtures[:2], Mixture()]):
-        results = {name: result_of(rng.uniform(0.3, 0.7), rng) for name in problem.targets}
+        results = {name: result_of(rng.uniform(0.3, 0.7), rng) for name in problem.measured}
         exposure = {name: Exposure(1000, 9, 1.0) for name in mixture.names}
         proposal = Proposal(Request(mixture, number), "<i>why</i>", 0.5, 0.1)
         records.append(Record(number, proposal, Trial(proposal.request, results, exposure, 3.0), 1))
@@ -109,6 +119,30 @@ def _report(
 
 def _failed(records: list[Record]) -> list[Record]:
     return [replace(record, trial=Trial(record.request, error="<b>killed</b>\x1b[31m")) for record in records]
+
+
+def _losing(records: list[Record]) -> list[Record]:
+    """Every mixture scores nothing on c, the base model half."""
+    changed = []
+    for record in records:
+        assert record.trial is not None
+        kept = TaskResult(0.0 if len(record.request.mixture) else 0.5)
+        changed.append(replace(record, trial=replace(record.trial, results={**record.trial.results, "c": kept})))
+    return changed
+
+
+def _uneven(records: list[Record]) -> list[Record]:
+    """The same trials, each on more parts of a."""
+    changed = []
+    for record in records:
+        assert record.trial is not None
+        parts = record.request.mixture.to_json()
+        mixture = Mixture.of({**parts, "a": 3} if record.number % 2 else parts)
+        request = replace(record.request, mixture=mixture)
+        changed.append(
+            replace(record, proposal=Proposal(request, "search"), trial=replace(record.trial, request=request))
+        )
+    return changed
 
 
 def _flat(records: list[Record]) -> list[Record]:

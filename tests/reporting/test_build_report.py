@@ -5,8 +5,9 @@ import pytest
 from cotune.journal import JournalView
 from cotune.mixture import Mixture
 from cotune.problem import Problem
-from cotune.reporting import Report, build_report, final_entry
+from cotune.reporting import Report, build_report, final_entry, render_html
 from cotune.reporting.calibration import calibration
+from cotune.reporting.front_chart import front_chart
 from cotune.reporting.report import TrialLine
 from cotune.trial import Exposure, TaskResult
 from cotune.verdict import judge
@@ -113,8 +114,38 @@ def test_composites_of_two_targets(edge: Report) -> None:
     if len(edge.targets) == 1:
         assert edge.composites == ()
         return
+    if edge.unit.endswith("on the worst target"):
+        worst = {standing.title: min(standing.scores.values()) for standing in edge.verdict.standings}
+        assert {line.mixture: line.worst[1] for line in edge.composites} == pytest.approx(worst)
+        return
     means = {standing.title: standing.value.mean for standing in edge.verdict.standings}
     assert {line.mixture: line.mean for line in edge.composites} == pytest.approx(means)
+
+
+def test_dominated_trials_are_marked_and_the_front_is_told(edge: Report) -> None:
+    front = edge.verdict.front
+    marked = {line.mixture for line in edge.trials if line.is_dominated}
+    if front is None:
+        assert len(edge.targets) == 1 or edge.verdict.winner is None
+        assert not marked
+        return
+    assert marked == {line.title for line in front.lines if line.is_dominated}
+    assert marked.isdisjoint(line.title for line in front.best)
+    assert f"{front.hypervolume:.4g}" in render_html(edge)
+    assert front_chart(front).count("<circle") == len(front.lines)
+
+
+def test_what_is_to_be_kept_is_told_wherever_the_verdict_is(edge: Report) -> None:
+    page = render_html(edge)
+    assert ("What is to be kept" in page) == bool(edge.verdict.guards)
+    roles = {line.name for line in edge.datasets if line.role == "keep"}
+    assert roles == {line.dataset for line in edge.verdict.guards}
+
+
+def test_larger_parts_have_effects_where_parts_differ(edge: Report) -> None:
+    uneven = any(max(line.parts, default=0) > 1 for line in edge.trials)
+    assert bool(edge.part_effects) == uneven
+    assert ("Larger parts" in render_html(edge)) == uneven
 
 
 def test_calibration_by_hand() -> None:

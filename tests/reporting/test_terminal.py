@@ -69,6 +69,13 @@ def test_test_scores_are_told_once_read(tested: Report, report: Report) -> None:
     assert "On test" not in printed(report)
 
 
+def test_front_kept_datasets_and_larger_parts_are_told(edge: Report) -> None:
+    text = printed(edge)
+    assert ("means over seeds in points" in text) == (edge.verdict.front is not None)
+    assert ("What is to be kept, in points" in text) == bool(edge.verdict.guards)
+    assert ("part grows from the smallest tried" in text) == bool(edge.part_effects)
+
+
 def test_markup_in_names_is_text() -> None:
     assert plain("[bold red]x[/]").plain == "[bold red]x[/]"
     assert plain("a\x1b[31mb\nc").plain == "a [31mb c"

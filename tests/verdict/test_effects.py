@@ -8,7 +8,8 @@ from cotune.mixture import BASE, Mixture
 from cotune.problem import Problem
 from cotune.trial import Trial
 from cotune.verdict.additive import fit_additive
-from cotune.verdict.effects import effects
+from cotune.verdict.effects import effects, part_effects
+from cotune.verdict.winner import posterior_means
 
 NAMES = "abcdefghijkl"
 PROBLEM = Problem(pool(NAMES), ["a"])
@@ -97,3 +98,49 @@ def test_shifting_and_scaling_the_objective_shifts_and_scales_the_fit() -> None:
     plain, moved = fit_additive(x, y, noise), fit_additive(x, 3 * y + 1, 9 * noise)
     assert moved.values == pytest.approx(3 * plain.values + 1)
     assert moved.effects_sd == pytest.approx(3 * plain.effects_sd)
+
+
+def proportions(levels: int = 3) -> Problem:
+    return Problem(pool("abc"), ["a"], required=[], levels=levels)
+
+
+def planted(mixture: Mixture, noise: float = 0.0) -> float:
+    """b helps when it joins, but costs 0.06 from the smallest part that is tried to a full one; c does nothing."""
+    parts = mixture.to_json()
+    short = 1 - parts.get("b", 0) / max(parts.values())
+    return 0.5 + ("b" in parts) * (0.05 + 0.09 * short) + noise
+
+
+def test_a_dataset_may_help_though_more_of_it_hurts() -> None:
+    rng = np.random.default_rng(0)
+    runs = [bare(m, planted(m, rng.normal(0, 0.002))) for m in proportions().mixtures()]
+    joins = {effect.name: effect for effect in effects(proportions(), runs)}
+    grows = {effect.name: effect for effect in part_effects(proportions(), runs)}
+    assert (joins["b"].label, grows["b"].label) == ("helps", "hurts")
+    assert joins["b"].mean == pytest.approx(0.05, abs=0.01)
+    assert grows["b"].mean == pytest.approx(-0.09 * 2 / 3, abs=0.01)
+    assert abs(grows["a"].mean) < 0.01
+    assert abs(joins["c"].mean) < 0.01
+
+
+def test_equal_parts_have_no_part_effects_and_their_fit_is_that_of_combinations() -> None:
+    equal = [m for m in proportions().mixtures() if {count for _, count in m.parts} == {1}]
+    runs = [bare(m, planted(m)) for m in equal]
+    assert part_effects(proportions(), runs) == []
+    assert effects(proportions(), runs) == effects(proportions(levels=1), runs)
+
+
+def test_a_pair_that_differs_in_one_dataset_is_found_in_lowest_terms() -> None:
+    runs = [bare(Mixture.of({"a": 3, "b": 1}), 0.6), bare(Mixture.of("a"), 0.5), bare(Mixture.of({"a": 3, "c": 1}), 0)]
+    found = {effect.name: effect for effect in effects(proportions(), runs)}
+    assert (found["b"].measured, found["b"].pairs) == (pytest.approx(0.1), 1)
+
+
+def test_a_noisy_proportion_is_drawn_towards_what_its_parts_promise() -> None:
+    rng = np.random.default_rng(1)
+    runs = [bare(m, planted(m, rng.normal(0, 0.02)), seed) for m in proportions().mixtures() for seed in (0, 1)]
+    truth = {m: planted(m) for m in proportions().mixtures()}
+    means = {m: np.mean([run.results["a"].score for run in runs if run.request.mixture == m]) for m in truth}
+    believed = posterior_means(proportions(), runs)
+    error, raw = (np.mean([(found[m] - truth[m]) ** 2 for m in truth]) for found in (believed, means))
+    assert error < 0.5 * raw

@@ -34,3 +34,9 @@ def test_an_anchor_keeps_its_label() -> None:
     assert title(PROBLEM, Mixture.of(["dataset_00"])) == "target only (dataset_00)"
     assert title(PROBLEM, Mixture.of(NAMES)) == "all datasets"
     assert title(PROBLEM, Mixture.of(NAMES[1:])) == "all datasets but dataset_00"
+
+
+def test_a_mixture_with_a_dataset_that_is_gone_is_not_named_by_what_is_missing() -> None:
+    smaller = Problem([Task(name) for name in NAMES[:59]], ["dataset_00"])
+    assert datasets_of(smaller, Mixture.of(NAMES), room=60).startswith("dataset_00 + dataset_01")
+    assert title(smaller, Mixture.of(NAMES[:59])) == "all datasets"

@@ -88,7 +88,7 @@ class Final:
         """Gives the fine-tuning whose targets are scored by their metrics, and nothing else."""
         config, targets = self.opened.config, dict.fromkeys(planned.targets, 1.0)
         scoring = replace(config.scoring, metric_for=())
-        config = config.model_copy(update={"targets": targets, "scoring": scoring})
+        config = config.model_copy(update={"targets": targets, "keep": {}, "scoring": scoring})
         tasks = [task if task.name in targets else _without(task, planned.split) for task in self.problem.tasks]
         return FineTuning(config, tuple(tasks), cache_root() / "trunk")
 

@@ -159,18 +159,24 @@ def _data_warnings(problem: Problem, dev_rows: int | None) -> Iterator[str]:
     for task in problem.tasks:
         if task.name in problem.targets:
             yield from _target_warnings(task, dev_rows)
+        elif task.name in problem.keep and (rows := _scored_rows(task, dev_rows)) < FEW_ROWS:
+            yield f"Dataset {task.name!r}, to be kept, is scored on {rows} dev rows; under {FEW_ROWS} it is noisy."
         rows, repeated = len(task.rows.get("train", ())), statistics(task).duplicates
         if repeated > REPEATED * rows:
             yield f"{repeated} of {rows} train rows of {task.name!r} repeat an earlier row."
 
 
 def _target_warnings(task: Task, dev_rows: int | None) -> Iterator[str]:
-    there, test = len(task.rows.get("dev", ())), len(task.rows.get("test", ()))
-    scored = min(there, dev_rows or there)
+    test, scored = len(task.rows.get("test", ())), _scored_rows(task, dev_rows)
     if scored < FEW_ROWS:
         yield f"Target {task.name!r} is scored on {scored} dev rows; with fewer than {FEW_ROWS} its score is noisy."
     if not test:
         yield f"Target {task.name!r} has no test rows, so `cotune train` has nothing to report on."
+
+
+def _scored_rows(task: Task, dev_rows: int | None) -> int:
+    there = len(task.rows.get("dev", ()))
+    return min(there, dev_rows or there)
 
 
 def _with_cost(found: Inspection, fine_tune: FineTune, request: Request, trials: int, *, measure: bool) -> Inspection:

@@ -28,6 +28,13 @@ def run(
     ] = None,
     seed: SearchSeed = None,
     batch: Annotated[int | None, typer.Option(metavar="N", help="Fine-tunings proposed together.")] = None,
+    objective: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of several targets: mean, worst or pareto (their front).")
+    ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=X", help="Lose at most X (a score) against the base model there; repeatable."),
+    ] = None,
     target: Targets = None,
     targets: TargetsFile = None,
     reuse: Annotated[
@@ -59,6 +66,7 @@ def run(
     from cotune.cli.stages import load_problem
 
     settings = {
+        "objective": objective,
         "search.trials": trials,
         "search.max_hours": max_hours,
         "search.patience": patience,
@@ -68,7 +76,7 @@ def run(
         "search.seed": seed,
         "search.batch": batch,
     }
-    changes = [*(overrides or ()), *chosen_targets(target, targets), *given(settings.items())]
+    changes = [*(overrides or ()), *chosen_targets(target, targets), *given(settings.items()), *kept(keep)]
     opened = open_study(study, changes, runs=runs)
     search = Search(
         opened,
@@ -90,6 +98,11 @@ def again(words: Sequence[str], changes: Sequence[str], options: Mapping[str, Se
     """Gives the command line that begins with `words` and ends in the same study."""
     kept = [word for name, values in options.items() for value in values if value for word in (name, str(value))]
     return shlex.join(["cotune", *words, *changes, *kept])
+
+
+def kept(keep: Sequence[str] | None) -> list[str]:
+    """Gives the overrides that --keep NAME=X stands for."""
+    return [f"keep.{text}" for text in keep or ()]
 
 
 def given(settings: Iterable[tuple[str, int | float | str | None]]) -> list[str]:

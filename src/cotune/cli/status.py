@@ -17,11 +17,13 @@ def status(study: StudyFile, *, runs: RunsFolder = None, as_json: AsJson = False
     from cotune.journal import read_journal
     from cotune.reporting.lines import curve
     from cotune.reporting.logged import standing_alarms, stop_rule
+    from cotune.verdict.front import front, front_words
 
     opened = open_run(study, runs=runs)
     problem = build_problem(opened.config, names_only(opened.config.datasets))
     view = read_journal(opened.folder, examples=False)
     steps = list(curve(problem, view.records))
+    reached = front(problem, [record.trial for record in view.records if record.trial])
     trained = [record for record in view.records if len(record.request.mixture)]
     facts: dict[str, Json] = {
         "folder": str(opened.folder),
@@ -31,6 +33,8 @@ def status(study: StudyFile, *, runs: RunsFolder = None, as_json: AsJson = False
         "pending": sum(record.trial is None for record in trained),
         "best": steps[-1].best if steps else None,
         "best_mixture": steps[-1].mixture if steps else None,
+        "front": [line.mixture.to_json() for line in reached.best] if reached else None,
+        "hypervolume": reached.hypervolume if reached else None,
         "tokens": sum(record.trial.tokens for record in trained if record.trial),
         "seconds": sum(record.trial.seconds for record in trained if record.trial),
         "alarms": standing_alarms(view.log),
@@ -44,6 +48,8 @@ def status(study: StudyFile, *, runs: RunsFolder = None, as_json: AsJson = False
     )
     if steps:
         print_text(f"Best single measurement so far: {steps[-1].best:.3f} by {steps[-1].mixture} (luck included).")
+    if reached:
+        print_text(front_words(reached).strip())
     for alarm in standing_alarms(view.log):
         print_text(f"! {alarm}")
     if facts["stopped"]:

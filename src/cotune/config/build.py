@@ -28,7 +28,15 @@ def build_problem(config: StudyConfig, tasks: Iterable[Task]) -> Problem:
     Raises:
         ValueError: unknown targets or required datasets; names the nearest.
     """
-    return Problem(tasks, config.targets, required=config.required, levels=config.levels)
+    return Problem(
+        tasks,
+        config.targets,
+        required=config.required,
+        levels=config.levels,
+        objective=config.objective,
+        reference=config.reference,
+        keep=config.keep,
+    )
 
 
 def build_sampler(config: StudyConfig, folder: Path) -> "Sampler":
@@ -78,7 +86,7 @@ class FineTuning:
         return FineTune(
             config.model,
             self.tasks,
-            targets=tuple(config.targets),
+            targets=tuple(dict.fromkeys([*config.targets, *config.keep])),
             budget=config.budget,
             size_policy=config.size_policy,
             lora=config.lora,

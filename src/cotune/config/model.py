@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
 
-from cotune.problem import MOST_LEVELS
+from cotune.problem import MOST_LEVELS, Objective
 from cotune.task import Task, check_name
 from cotune.tasks.spec import DatasetSpec, dataset_spec
 from cotune.training import Budget, Lora, Scoring, SizePolicy, Train
@@ -88,8 +88,9 @@ class StudyConfig(Section):
 
     `name` is the file's, unless said, and that of the study's folder. `evaluate` names a user's own evaluation as
     `module:object`, in place of `model` and all that trains it; its datasets need only names. `required` are the
-    datasets that every mixture holds (the targets, unless said); `levels` the largest number of parts; `leaks` what to
-    do with train rows that occur in a dev or test split, and dev rows that occur in their test split.
+    datasets that every mixture holds (the targets, unless said); `levels` the largest number of parts; `objective`,
+    `reference` and `keep` what counts (see `cotune.Problem`); `leaks` what to do with train rows that occur in a dev or
+    test split, and dev rows that occur in their test split.
     """
 
     name: Annotated[str, AfterValidator(_study_name)]
@@ -98,6 +99,9 @@ class StudyConfig(Section):
     targets: Mapping[str, float]
     required: tuple[str, ...] | None = None
     levels: int = Field(default=1, ge=1, le=MOST_LEVELS)
+    objective: Objective = "mean"
+    reference: Mapping[str, float] = Field(default_factory=dict)
+    keep: Mapping[str, float] = Field(default_factory=dict)
     budget: Budget = Budget(tokens=50_000)
     size_policy: SizePolicy = SizePolicy()
     lora: Lora = Lora()

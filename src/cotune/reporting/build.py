@@ -14,7 +14,7 @@ from cotune.reporting.report import Cost, FinalLead, FinalScore, Report, Share
 from cotune.reporting.scores import composites
 from cotune.trial import Record, Trial
 from cotune.verdict import Verdict, judge
-from cotune.verdict.effects import Effect, effects
+from cotune.verdict.effects import Effect, effects, part_effects
 from cotune.verdict.paired import Estimate
 from cotune.verdict.wording import Finding, compared, title, unit
 
@@ -48,7 +48,7 @@ def build_report(
     judged = verdict or judge(problem, records)
     trials = [record.trial for record in records if record.trial]
     found = effects(problem, trials)
-    lines = tuple(trial_line(problem, record, judged.winner) for record in records)
+    lines = tuple(trial_line(problem, record, judged.winner, judged.front) for record in records)
     test, leads = final_scores(log), final_leads(log)
     shares = tuple(share_lines(problem, trials, [standing.mixture for standing in judged.standings]))
     return Report(
@@ -62,6 +62,7 @@ def build_report(
         recommended=_title(problem, judged.recommended),
         trials=lines,
         effects=tuple(found),
+        part_effects=tuple(part_effects(problem, trials)),
         surprises=tuple(_surprises(found, similarity or {})),
         curve=tuple(curve(problem, records)),
         calibration=calibration(lines),

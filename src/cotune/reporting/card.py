@@ -154,6 +154,14 @@ def _scores(report: Report, artefact: Artefact) -> str:
     if dev:
         columns = ["mixture", "", report.unit, percent, "seeds"]
         parts.append(f"On dev, which the search used:\n\n{table(columns, dev)}")
+    kept = [
+        [line.dataset, points(line.difference.mean, sign=True), interval(line.difference), f"-{points(line.margin)}"]
+        for line in report.verdict.guards
+        if line.mixture == artefact.mixture
+    ]
+    if kept:
+        columns = ["dataset", "against the base model", percent, "allowed"]
+        parts.append(f"On dev of what was to be kept:\n\n{table(columns, kept)}")
     return "\n\n".join(parts) or "Not scored."
 
 

@@ -2,9 +2,11 @@
 
 from cotune.reporting import charts
 from cotune.reporting.charts import Bar
+from cotune.reporting.front_chart import front_chart
 from cotune.reporting.report import FinalScore, Report
 from cotune.verdict import Comparison
 from cotune.verdict.effects import Effect
+from cotune.verdict.guards import Guard
 from cotune.verdict.wording import interval, points
 
 TONES = {"helps": "good", "hurts": "bad", "unclear": "plain"}
@@ -33,6 +35,14 @@ def drawings(report: Report) -> dict[str, str]:
     if report.effects:
         bars = [_effect(effect) for effect in report.effects]
         found["effects"] = charts.intervals(bars, unit=f"{unit} when it is added", label="Effect of each dataset")
+    if report.part_effects:
+        bars = [_effect(effect) for effect in report.part_effects]
+        found["parts"] = charts.intervals(bars, unit=f"{unit} from smallest to full part", label="Larger parts")
+    if report.verdict.guards:
+        bars = [_guard(line) for line in report.verdict.guards]
+        found["guards"] = charts.intervals(bars, unit="points against the base model", label="What is to be kept")
+    if report.verdict.front is not None:
+        found["front"] = front_chart(report.verdict.front)
     if report.curve:
         found |= _curves(report)
     if any(trial.predicted is not None and trial.value is not None for trial in report.trials):
@@ -66,6 +76,13 @@ def _comparison(line: Comparison) -> Bar:
     note = f"{points(gap.mean, sign=True)} {interval(gap)}"
     low, high = (None, None) if gap.low is None or gap.high is None else (100 * gap.low, 100 * gap.high)
     return Bar(label, 100 * gap.mean, low, high, tone, note)
+
+
+def _guard(line: Guard) -> Bar:
+    gap, tone = line.difference, {"kept": "good", "lost": "bad", "open": "plain"}[line.state]
+    note = f"{points(gap.mean, sign=True)} {interval(gap)}, -{points(line.margin)} allowed"
+    low, high = (None, None) if gap.low is None or gap.high is None else (100 * gap.low, 100 * gap.high)
+    return Bar(f"{line.dataset}: {line.title}", 100 * gap.mean, low, high, tone, note)
 
 
 def _final(score: FinalScore, report: Report, *, is_first: bool) -> Bar:

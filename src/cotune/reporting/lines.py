@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
+from typing import Literal
 
 from cotune.mixture import Mixture
 from cotune.problem import Problem
 from cotune.reporting.report import DatasetLine, Share, State, Step, TrialLine
 from cotune.task import Task
 from cotune.trial import Record, Trial
+from cotune.verdict.floors import floors, is_judgeable, keeps
+from cotune.verdict.front import Front
 from cotune.verdict.noise import scored
 from cotune.verdict.wording import title
 
@@ -15,8 +18,11 @@ ROOM = 90
 """Characters for a mixture's name in a table."""
 
 
-def trial_line(problem: Problem, record: Record, winner: Mixture | None = None) -> TrialLine:
+def trial_line(
+    problem: Problem, record: Record, winner: Mixture | None = None, front: Front | None = None
+) -> TrialLine:
     """Gives the line of one record, pending and failed ones included."""
+    beaten = {line.mixture for line in front.lines if line.is_dominated} if front else set()
     trial, request = record.trial, record.request
     parts = request.mixture.to_json()
     results = {name: trial.results[name] for name in problem.targets if name in trial.results} if trial else {}
@@ -33,6 +39,7 @@ def trial_line(problem: Problem, record: Record, winner: Mixture | None = None) 
         fidelity=request.fidelity,
         state=state,
         is_winner=request.mixture == winner,
+        is_dominated=request.mixture in beaten,
         value=problem.value(trial) if trial and is_scored else None,
         scores=scores,
         loss=fmean(losses) if losses else None,
@@ -47,7 +54,12 @@ def trial_line(problem: Problem, record: Record, winner: Mixture | None = None) 
 
 
 def curve(problem: Problem, records: Sequence[Record]) -> Iterable[Step]:
-    """Yields the best objective observed after each fine-tuning; failures cost too, the base model does not count."""
+    """Yields the best objective observed after each fine-tuning; failures cost too, the base model does not count.
+
+    Nor does a trial that loses what is to be kept.
+    """
+    known = [record.trial for record in records if record.trial is not None]
+    least = floors(problem, known) if is_judgeable(problem, known) else {}
     best, leader, tokens, seconds, count = None, "", 0, 0.0, 0
     for record in records:
         trial = record.trial
@@ -56,7 +68,7 @@ def curve(problem: Problem, records: Sequence[Record]) -> Iterable[Step]:
         count += max(record.attempts, 1)
         tokens, seconds = tokens + trial.tokens, seconds + trial.seconds
         value = problem.value(trial) if scored(problem, [trial]) else None
-        if value is not None and (best is None or value > best):
+        if value is not None and keeps(trial, least) and (best is None or value > best):
             best, leader = value, title(problem, record.request.mixture, room=ROOM)
         if best is not None:
             yield Step(count, tokens, seconds, best, leader, value, record.proposal.mean)
@@ -79,9 +91,10 @@ def dataset_lines(problem: Problem, similarity: Mapping[str, float]) -> Iterable
 
 def _dataset(problem: Problem, task: Task, similarity: float | None) -> DatasetLine:
     is_required = task.name in problem.required
+    is_kept: Literal["keep", ""] = "keep" if task.name in problem.keep else ""
     return DatasetLine(
         name=task.name,
-        role="target" if task.name in problem.targets else "required" if is_required else "",
+        role="target" if task.name in problem.targets else "required" if is_required else is_kept,
         kind=task.kind,
         metric=task.metric,
         rows={split: len(rows) for split, rows in task.rows.items()},

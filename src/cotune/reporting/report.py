@@ -22,6 +22,7 @@ class TrialLine:
     fidelity: float
     state: State
     is_winner: bool = False
+    is_dominated: bool = False
     value: float | None = None
     scores: Mapping[str, float] | None = None
     loss: float | None = None
@@ -95,7 +96,7 @@ class DatasetLine:
     """One dataset of the pool: what it is, how many rows it has, and under which licence it may be used."""
 
     name: str
-    role: Literal["target", "required", ""]
+    role: Literal["target", "required", "keep", ""]
     kind: str
     metric: str
     rows: Mapping[str, int]
@@ -141,6 +142,7 @@ class Report:
     recommended: str
     trials: tuple[TrialLine, ...]
     effects: tuple[Effect, ...]
+    part_effects: tuple[Effect, ...]
     surprises: tuple[str, ...]
     curve: tuple[Step, ...]
     calibration: Calibration | None

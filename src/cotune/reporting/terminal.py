@@ -7,10 +7,12 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from cotune.reporting.front_chart import place_of
 from cotune.reporting.html import duration
 from cotune.reporting.report import Report
 from cotune.reporting.svg import short
 from cotune.verdict.effects import Effect
+from cotune.verdict.front import Front
 from cotune.verdict.wording import points
 
 TONES = {"helps": "green", "hurts": "red", "unclear": "bright_black"}
@@ -31,8 +33,16 @@ def render_terminal(report: Report, console: Console) -> None:
         console.print(_test(report))
     if report.verdict.standings:
         console.print(_finalists(report))
+    if report.verdict.guards:
+        console.print(_guards(report))
+    if report.verdict.front is not None:
+        console.print(_front(report.verdict.front))
+    bars = console.width >= ROOMY
     if report.effects:
-        console.print(_effects(report.effects, report.unit, bars=console.width >= ROOMY))
+        console.print(_effects(report.effects, f"When a dataset is added, {report.unit}", bars=bars))
+    if report.part_effects:
+        title = f"When a dataset's part grows from the smallest tried to a full one, {report.unit}"
+        console.print(_effects(report.part_effects, title, bars=bars))
     if any(trial.value is not None for trial in report.trials):
         console.print(_trials(report))
     cost = report.cost
@@ -87,9 +97,38 @@ def _finalists(report: Report) -> Table:
     return table
 
 
-def _effects(effects: Sequence[Effect], unit: str, *, bars: bool) -> Table:
+def _guards(report: Report) -> Table:
+    columns = ["to keep", "mixture", "against base", "allowed", ""]
+    title = f"\nWhat is to be kept, in points, with {100 * report.verdict.level:g} % intervals"
+    table = _table(title, columns, columns[2:4])
+    for line in report.verdict.guards:
+        gap = _reach(line.difference.mean, line.difference.low, line.difference.high, sign=True)
+        row = (plain(line.dataset), _name(line.title), gap, f"-{points(line.margin)}")
+        table.add_row(*row, Text(line.state, {"kept": "green", "lost": "red", "open": "bright_black"}[line.state]))
+    return table
+
+
+def _front(front: Front) -> Table:
+    shown = sorted(front.lines, key=lambda line: (line.is_dominated, not line.is_allowed))[:MOST_TRIALS]
+    columns = ["mixture", *front.reference, "seeds", ""]
+    title = (
+        f"\nFront: {len(front.best)} of {len(front.lines)} mixtures, means over seeds in points; "
+        f"hypervolume {front.hypervolume:.4g} above {front.origin}"
+    )
+    table = _table(title, columns, columns[1:-1])
+    for line in shown:
+        scores = [_uncertain(line.scores[name], line.errors[name]) for name in front.reference]
+        table.add_row(_name(line.title), *scores, str(line.seeds), plain(place_of(line)))
+    return table
+
+
+def _uncertain(score: float, error: float | None) -> Text:
+    return Text(points(score) if error is None else f"{points(score)} ± {points(error)}")
+
+
+def _effects(effects: Sequence[Effect], title: str, *, bars: bool) -> Table:
     columns = ["dataset", "effect", "measured", "", *([" "] if bars else [])]
-    table = _table(f"\nWhen a dataset is added, {unit}", columns, columns[1:3])
+    table = _table(f"\n{title}", columns, columns[1:3])
     most = max((abs(effect.mean) for effect in effects), default=0.0) or 1.0
     for effect in effects:
         seen = "" if effect.measured is None else f"{points(effect.measured, sign=True)} ({effect.pairs})"

@@ -6,23 +6,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cotune.problem import Problem
+from cotune.search.front import independent
 from cotune.trial import Trial
 
 
 def outcomes(problem: Problem, trials: Sequence[Trial]) -> NDArray[np.float64]:
-    """Gives scores [trial, output] of usable trials: of the targets, then of every task, then every task's loss turned.
+    """Gives scores [trial, output] of usable trials: `problem.measured` ones, then every task's, then losses turned.
 
-    Each trial scores all tasks: free evidence on how the pool behaves. What a trial did not measure is nan, and so are
-    the targets' scores in the second part, which the first holds already.
+    The first are the targets' and those of the other datasets to keep. Each trial scores all tasks: free evidence on
+    how the pool behaves. What a trial did not measure is nan, and so is in the second part what the first holds.
     """
-    targets = [_scores(trials, name) for name in problem.targets]
+    first = [_scores(trials, name) for name in problem.measured]
     gap = np.full(len(trials), np.nan)
-    others = [gap if name in problem.weights else _scores(trials, name) for name in problem.names]
-    return np.array(targets + others + [_losses(trials, name) for name in problem.names]).T
+    others = [gap if name in problem.measured else _scores(trials, name) for name in problem.names]
+    return np.array(first + others + [_losses(trials, name) for name in problem.names]).T
 
 
 def objective(problem: Problem, predicted: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Gives the weighted mean [sample, mixture] of the targets in predictions [sample, mixture, output]."""
+    """Gives samples of the objective [sample, mixture] from predictions [sample, mixture, output].
+
+    The least of several targets is taken of samples that vary independently, so there are more of them.
+    """
+    if problem.objective == "worst":
+        return problem.combine(independent(predicted[:, :, : len(problem.targets)]))
     weights = np.array(list(problem.weights.values()))  # [target]
     return np.asarray(predicted[:, :, : len(weights)] @ weights)
 

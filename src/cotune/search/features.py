@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cotune.mixture import Mixture
 from cotune.problem import Problem
 from cotune.task import Row, Task
+from cotune.verdict.design import effective_size
 
 ROWS_READ = 256
 """At most how many rows of each training split the dataset features look at, evenly spaced."""
@@ -46,11 +47,6 @@ def encode_features(problem: Problem, parts: NDArray[np.float64]) -> NDArray[np.
     if _has_rows(problem):
         columns.append(_contents(problem, parts))
     return np.concatenate(columns, axis=1)
-
-
-def effective_size(parts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Gives 1 / sum of squared shares [mixture] of `parts` [mixture, task]: the number of tasks if parts are equal."""
-    return np.asarray(parts.sum(axis=1) ** 2 / (parts**2).sum(axis=1))
 
 
 def _contents(problem: Problem, parts: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from cotune.search.features import effective_size
+from cotune.verdict.design import effective_size
 
 Array = NDArray[np.float64]
 

@@ -1,6 +1,6 @@
 """Search with a predictor: fit it to all trials, propose what promises most, and repeat."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Self, TypeAlias
@@ -14,12 +14,17 @@ from cotune.search.acquisition import after_one_run, expected_improvement
 from cotune.search.anchors import anchors
 from cotune.search.candidates import best_candidate, to_mixture
 from cotune.search.evidence import objective, outcomes
+from cotune.search.feasibility import feasibility
+from cotune.search.front import MeasuredFront
 from cotune.search.history import first_untried, tried, usable
 from cotune.search.protocols import Acquisition, Predictor
 from cotune.search.random_search import random
-from cotune.search.repeats import Tried, weigh
+from cotune.search.repeats import Tried, better, weigh
 from cotune.trial import Proposal, Request, Trial
+from cotune.verdict.floors import floors, holding
+from cotune.verdict.front import reference, target_means
 from cotune.verdict.noise import by_mixture
+from cotune.verdict.winner import trained
 
 Array = NDArray[np.float64]
 Encoding: TypeAlias = Callable[[Problem, Array], Array]
@@ -36,7 +41,8 @@ class PredictiveSampler:
     `predictor` makes one for a problem from a seed, and `encode` gives its features. Requests that are pending, and
     those chosen earlier in a batch, count as run with the predicted scores, which keeps a batch diverse (the kriging
     believer of Ginsbourger, Le Riche and Carraro 2010, Kriging Is Well-Suited to Parallelize Optimization). Where both
-    anchors were tried and fewer than two trials have scores, it proposes at random.
+    anchors were tried and fewer than two trials have scores, it proposes at random. Once repeated mixtures have shown
+    that runs are noisy, a mixture is run again where that is worth more than a new one (`cotune.search.repeats`).
     """
 
     predictor: Callable[[Problem, int], Predictor]
@@ -51,14 +57,14 @@ class PredictiveSampler:
         rng: np.random.Generator,
         count: int,
     ) -> list[Proposal]:
-        """Proposes up to `count` untried mixtures; none once every possible mixture was tried."""
+        """Proposes up to `count` untried mixtures, or repeats; none once neither promises anything."""
         opening = first_untried(anchors(problem), finished, pending, count)
         if opening:
             return opening
         trials, known = usable(problem, finished), tried(finished, pending)
         if len(trials) < 2:
             return random(problem, finished, pending, rng, count)
-        belief = learn(problem, self, trials, int(rng.integers(2**32)))
+        belief = learn(problem, self, finished, int(rng.integers(2**32)))
         belief = belief.believe([request.mixture for request in pending])
         asked = {*(trial.request for trial in finished), *pending}
         waiting = {request.mixture for request in pending}
@@ -66,7 +72,7 @@ class PredictiveSampler:
         for _ in range(count):
             row = best_candidate(problem, belief.merit, known, rng, belief.leaders)
             new = None if row is None else belief.proposal(row)
-            chosen = _better(new, belief.tried.repeat(asked, waiting))
+            chosen = better(new, belief.tried.repeat(asked, waiting))
             if chosen is None:
                 break
             proposals.append(chosen)
@@ -85,8 +91,15 @@ class Belief:
     seed: int
     x: Array
     y: Array
-    tried: Tried
+    tried: Tried  # the measured ones that keep what is to be kept
     leaders: NDArray[np.int64]  # [mixture, task], the best measured ones
+    floors: Mapping[str, float]
+    front: MeasuredFront | None = None
+
+    @property
+    def aim(self) -> str:
+        """Why a mixture is proposed."""
+        return "predicted to improve" if self.front is None else "predicted to widen the front"
 
     @cached_property
     def model(self) -> Predictor:
@@ -101,40 +114,65 @@ class Belief:
         y = self.model.predict(x).mean(axis=0)  # [mixture, output]
         return replace(self, x=np.concatenate([self.x, x]), y=np.concatenate([self.y, y]))
 
-    def values(self, parts: NDArray[np.int64]) -> Array:
-        """Gives samples of the objective [sample, mixture] for `parts` [mixture, task]."""
-        x = self.sampler.encode(self.problem, parts.astype(float))  # [mixture, feature]
-        return objective(self.problem, self.model.predict(x))
+    def outcomes(self, parts: NDArray[np.int64]) -> Array:
+        """Gives predictions [sample, mixture, output] for `parts` [mixture, task]."""
+        return self.model.predict(self.sampler.encode(self.problem, parts.astype(float)))
 
     def merit(self, parts: NDArray[np.int64]) -> Array:
-        """Gives the acquisition's merit [mixture] of `parts` [mixture, task]."""
-        values = after_one_run(self.values(parts), self.tried.noise)
+        """Gives the acquisition's merit [mixture] of `parts` [mixture, task], times the chance that they are allowed.
+
+        While no measured mixture is, that chance alone (Gelbart, Snoek and Adams, 2014, Bayesian Optimization with
+        Unknown Constraints).
+        """
+        predicted = self.outcomes(parts)
+        chance = feasibility(self.problem, predicted, self.floors)  # [mixture]
+        if not self.tried.mixtures:
+            return chance
+        return np.asarray(chance * self._gain(predicted))
+
+    def _gain(self, predicted: Array) -> Array:
+        """Gives the worth [mixture] of predictions [sample, mixture, output]: volume for a front, else merit."""
+        if self.front is not None:
+            return self.front.improvement(predicted[:, :, : len(self.problem.targets)])
+        values = after_one_run(objective(self.problem, predicted), self.tried.noise)
         return self.sampler.acquisition(values - self.tried.best)
 
     def proposal(self, parts: NDArray[np.int64]) -> Proposal:
         """Gives the proposal to run `parts` [task], with what is expected of it."""
-        values = self.values(parts[None])  # [sample, 1]
-        later = after_one_run(values, self.tried.noise)
+        predicted = self.outcomes(parts[None])  # [sample, 1, output]
+        values = objective(self.problem, predicted)  # [sample, 1]
+        chance = feasibility(self.problem, predicted, self.floors)  # [1]
+        nothing_holds = not self.tried.mixtures
+        gain = None
+        if not nothing_holds and self.front is None:  # a gain in volume is no gain in score
+            later = after_one_run(values, self.tried.noise)
+            gain = float((chance * expected_improvement(later - self.tried.best))[0])
         return Proposal(
             Request(to_mixture(self.problem, parts)),
-            "predicted to improve",
+            "predicted to keep what is to be kept" if nothing_holds else self.aim,
             mean=float(values.mean()),
             sd=float(values.std()),
-            improvement=float(expected_improvement(later - self.tried.best)[0]),
+            improvement=gain,
         )
 
 
-def learn(problem: Problem, sampler: PredictiveSampler, trials: Sequence[Trial], seed: int) -> Belief:
-    """Gives the belief of `sampler` after usable `trials`."""
-    weighed = weigh(problem, by_mixture(trials))
-    leaders = [weighed.mixtures[place] for place in np.argsort(-weighed.means, kind="stable")[:STARTS]]
+def learn(problem: Problem, sampler: PredictiveSampler, finished: Sequence[Trial], seed: int) -> Belief:
+    """Gives the belief of `sampler` after the `finished` trials, of which at least one is usable.
+
+    Raises:
+        ValueError: the base model has no score on a dataset to keep.
+    """
+    trials, least = usable(problem, finished), floors(problem, finished)
+    weighed, allowed = weigh(problem, by_mixture(trials)), holding(problem, trials, least)
+    front = _front(problem, finished, allowed) if problem.objective == "pareto" else None
+    means = dict(zip(weighed.mixtures, weighed.means, strict=True))
+    leaders = sorted(means, key=lambda mixture: (mixture not in allowed, -means[mixture]))[:STARTS]
     x = sampler.encode(problem, problem.encode(trial.request.mixture for trial in trials))
     y = outcomes(problem, trials)
-    return Belief(problem, sampler, seed, x, y, weighed, problem.encode(leaders).astype(np.int64))
+    kept = weighed.among(allowed, is_repeated=front is None)
+    return Belief(problem, sampler, seed, x, y, kept, problem.encode(leaders).astype(np.int64), least, front)
 
 
-def _better(new: Proposal | None, again: Proposal | None) -> Proposal | None:
-    """Gives a mixture that was not tried, or a repeat that is expected to improve the choice by more."""
-    if new is None or again is None:
-        return new or again
-    return again if (again.improvement or 0) > (new.improvement or 0) else new
+def _front(problem: Problem, finished: Sequence[Trial], allowed: Set[Mixture]) -> MeasuredFront:
+    groups = {mixture: runs for mixture, runs in trained(problem, finished).items() if mixture in allowed}
+    return MeasuredFront(target_means(problem, groups), reference(problem, finished)[0])

@@ -19,11 +19,12 @@ def _network(problem: Problem, seed: int) -> Predictor:  # noqa: ARG001 - one si
 
 
 def _process(problem: Problem, seed: int) -> Predictor:
-    return Measured(AdditiveProcess(seed, leading=len(problem.targets)))
+    return Measured(AdditiveProcess(seed, leading=len(problem.measured)))
 
 
 def _prior_fitted(problem: Problem, seed: int) -> Predictor:  # noqa: ARG001
-    return PriorFitted(tuple(problem.names.index(name) for name in problem.targets))
+    kept = len(problem.measured) - len(problem.targets)
+    return PriorFitted(tuple(problem.names.index(name) for name in problem.targets), kept)
 
 
 def _both(problem: Problem, seed: int) -> Predictor:

@@ -34,10 +34,13 @@ class PriorFitted:
     the source fits anew in each round.
 
     `targets` are the places of the targets among the datasets. Features are parts [mixture, task]. Outputs are the
-    targets' scores alone, or those with what `cotune.search.evidence.outcomes` adds; predictions of the latter are nan.
+    targets' scores alone, or those with what `cotune.search.evidence.outcomes` adds; predictions of the latter are nan,
+    also those of the `kept` datasets' scores that come after the targets': it only saw mixtures that hold what they are
+    scored on.
     """
 
     targets: tuple[int, ...]
+    kept: int = 0
     x: Array = field(default_factory=lambda: np.empty((0, 0)), repr=False)  # [trial, task]
     y: Array = field(default_factory=lambda: np.empty((0, 0)), repr=False)  # [trial, output]
     memories: tuple[Memory, ...] = field(default=(), repr=False)
@@ -88,7 +91,8 @@ class PriorFitted:
         tasks, first = self.x.shape[1], len(self.targets)
         if self.y.shape[1] == first:
             return np.full((len(self.y), tasks), np.nan)
-        scores, losses = self.y[:, first : first + tasks], self.y[:, first + tasks :]
+        start = first + self.kept
+        scores, losses = self.y[:, start : start + tasks], self.y[:, start + tasks :]
         return np.where(np.isfinite(losses).any(axis=0), losses, scores)
 
 

@@ -106,6 +106,9 @@ def _fault(problem: Problem, trial: Trial) -> str | None:
     for name in problem.targets:
         if name not in trial.results or trial.results[name].score is None:
             return f"no score for target {name!r}"
+    for name in problem.keep:
+        if name not in trial.results or trial.results[name].score is None:
+            return f"no score for {name!r}, which is to be kept (keep)"
     faults = (_result_fault(name, result) for name, result in trial.results.items())
     return next((fault for fault in faults if fault is not None), None)
 

@@ -19,7 +19,8 @@ FIRST_FRESH_SEED = 101
 def opening(problem: Problem, records: Sequence[Record], plan: Plan) -> list[Proposal]:
     """Gives the requests that come before any search: the base model once, then each anchor with each of its seeds.
 
-    Anchors that coincide are run as one; what was asked for before is left out.
+    Anchors that coincide are run as one; what was asked for before is left out. Where scores of the base model are to
+    be kept, it comes alone, since nothing is worth training without them.
     """
     base = [Proposal(Request(BASE), "base")] if plan.base else []
     labels = {mixture: f"anchor: {label}" for mixture, label in reversed(anchors(problem))}
@@ -30,6 +31,8 @@ def opening(problem: Problem, records: Sequence[Record], plan: Plan) -> list[Pro
     ]
     asked = {record.request for record in records}
     new = [proposal for proposal in [*base, *runs] if proposal.request not in asked]
+    if problem.keep and new[:1] == base:
+        return base
     return within(new, plan.trials - spent(records))
 
 

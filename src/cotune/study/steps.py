@@ -19,6 +19,7 @@ from cotune.study.stops import (
     out_of_trials,
     used_up,
     within_noise,
+    without_base,
 )
 from cotune.trial import Proposal, Record
 from cotune.trial_json import Json, JsonObject
@@ -87,8 +88,11 @@ def next_step(
     `ended` is how the search ended before, if it did; an end that is found now is told to `past`.
 
     Raises:
-        ValueError: the sampler broke its contract.
+        ValueError: the sampler broke its contract; the base model is to be kept but not to be scored.
     """
+    baseless = without_base(course.problem, records, course.plan)
+    if baseless is not None:
+        return baseless
     first = opening(course.problem, records, course.plan)
     if first:
         return first

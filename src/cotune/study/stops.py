@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from cotune.mixture import BASE
+from cotune.mixture import Mixture
 from cotune.problem import Problem
 from cotune.study.events import Stopped
 from cotune.study.phases import ATTEMPTS, kept_back, spent
@@ -23,6 +25,29 @@ def all_failed(records: Sequence[Record], *, patient: bool) -> Stopped | None:
         "failures",
         f"every trial failed: first error: {trials[0].error}. Remove its cause and start afresh: "
         "delete the study's folder, or name another (name=NAME, --runs DIR)",
+    )
+
+
+def without_base(problem: Problem, records: Sequence[Record], plan: Plan) -> Stopped | None:
+    """Fires when the base model failed although its scores are to be kept.
+
+    Raises:
+        ValueError: it was not and will not be scored.
+    """
+    trials = [record.trial for record in records if record.request.mixture == BASE]
+    if not problem.keep or any(trial is None or trial.is_finished for trial in trials):
+        return None
+    if not trials and plan.base:
+        return None
+    if not trials:
+        raise ValueError(
+            f"keep compares {list(problem.keep)} with the untrained base model, which base=False leaves unscored; "
+            "leave base out."
+        )
+    return Stopped(
+        "failures",
+        f"the base model, whose scores on {list(problem.keep)} are to be kept, could not be scored: "
+        f"{trials[0].error if trials[0] else ''}. Remove the cause, or leave keep out",
     )
 
 
@@ -52,16 +77,27 @@ def out_of_patience(problem: Problem, records: Sequence[Record], plan: Plan) -> 
     if plan.patience is None:
         return None
     best, idle = float("-inf"), 0
+    kept = _kept(problem, records)
     for record in records:
         if not is_comparable(record):
             continue
-        value = measured(problem, record)
+        value = measured(problem, record) if record.request.mixture in kept else None
         is_search = not record.proposal.reason.startswith("anchor")
         idle = 0 if value is not None and value > best else idle + is_search
         best = best if value is None else max(best, value)
     if idle < plan.patience:
         return None
     return Stopped("patience", f"no better value than {best:.4g} in the last {idle} fine-tunings of the search")
+
+
+def _kept(problem: Problem, records: Sequence[Record]) -> set[Mixture]:
+    """Gives the mixtures that count: all, or those that keep what is to be kept."""
+    if not problem.keep:
+        return {record.request.mixture for record in records}
+    from cotune.verdict.floors import floors, holding  # with SciPy, late for the sake of studies that need none
+
+    trials = [record.trial for record in records if record.trial is not None]
+    return holding(problem, trials, floors(problem, trials))
 
 
 def no_improvement(proposals: Sequence[Proposal], plan: Plan) -> Stopped | None:

@@ -141,11 +141,19 @@ class Study:
         own: Mapping[str, object] = evaluate.settings() if isinstance(evaluate, Comparable) else {}
         return Journal(
             self.folder,
-            settings={**self._settings, **own, OBJECTIVE: dict(self.problem.weights)},
+            settings={**self._settings, **own, OBJECTIVE: self._objective()},
             datasets={task.name: task.fingerprint for task in self.problem.tasks},
             seed=self.seed,
             allow=self._allow,
         )
+
+    def _objective(self) -> dict[str, object]:
+        """Gives what the search is for; the weights alone where nothing else is said, as in earlier journals."""
+        problem = self.problem
+        if problem.objective == "mean" and not problem.reference and not problem.keep:
+            return dict(problem.weights)
+        more = {"reference": dict(problem.reference), "keep": dict(problem.keep)}
+        return {"weights": dict(problem.weights), "kind": problem.objective, **more}
 
     def request_stop(self) -> None:
         """Asks a study to end after what has finished; what is running stays pending and costs nothing.

@@ -1,15 +1,18 @@
 """The verdict: what the evidence allows one to say about the winner, with intervals."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from statistics import fmean
 
 from cotune.mixture import BASE, Mixture
 from cotune.problem import Problem
 from cotune.trial import Record, Trial
+from cotune.verdict.floors import is_judgeable
+from cotune.verdict.front import Front, front, front_words
+from cotune.verdict.guards import Guard, guards, kept_words, none_keeps
 from cotune.verdict.noise import by_mixture, scored, seed_noise
 from cotune.verdict.paired import Chance, Estimate, Resamples, difference, resample, value_of
-from cotune.verdict.winner import posterior_means
+from cotune.verdict.winner import rank, slack
 from cotune.verdict.wording import RUNNER_UP, Finding, anchor_label, sentence_of, title, unit
 
 WORTH = 0.01
@@ -47,9 +50,10 @@ class Standing:
 class Verdict:
     """What may be said: the winner, what to train, the sentence to quote, and the evidence behind it.
 
-    `winner` has the best posterior mean; `recommended` is the cheapest mixture that it does not detectably beat,
-    so often the winner itself; the untrained base model only if the winner leads it by less than a point. Both are None
-    while nothing has finished. Scores are in [0, 1].
+    `winner` has the best posterior mean among the mixtures that keep what is to be kept (`guards`), or comes nearest to
+    that if none does, which makes the base model `recommended`. Else `recommended` is the cheapest mixture that it does
+    not detectably beat, so often the winner itself; the untrained base model only if the winner leads it by less than a
+    point. Both are None while nothing has finished. Scores are in [0, 1].
     """
 
     winner: Mixture | None
@@ -60,6 +64,8 @@ class Verdict:
     seed_noise: float | None = None
     level: float = 0.95
     confirmed: bool = False
+    guards: tuple[Guard, ...] = ()
+    front: Front | None = None
     warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -87,44 +93,55 @@ def judge(
         raise ValueError(f"A verdict needs a level in (0, 1) and at least 100 resamples; got {level}, {resamples}.")
     kept = list(records)
     trials = [record.trial for record in kept if record.trial]
-    means = posterior_means(problem, trials)
-    if not means:
-        return Verdict(None, None, _nothing(problem, trials), level=level)
-    finalists, confirmed = _finalists(problem, kept, means)
+    lacking = _lacking(problem, trials)
+    if lacking:
+        return Verdict(None, None, lacking, level=level)
+    order, spare = rank(problem, trials), slack(problem, trials)
+    allowed = {mixture for mixture in order if spare[mixture] >= 0}
+    finalists, confirmed = _finalists(problem, kept, order, allowed or set(order))
     winner = next(iter(finalists))
     noise = seed_noise(problem, by_mixture(scored(problem, trials)))
     chance = Chance(level, seed, resamples, noise)
     comparisons = _compare(problem, finalists, chance)
     is_open = any(_is_open(line) for line in comparisons)
-    recommended = _cheapest(problem, winner, comparisons)
+    able = [line for line in comparisons if line.against in {*allowed, BASE}]
+    recommended = _cheapest(problem, winner, able) if allowed else BASE
+    kept_lines = guards(problem, finalists, trials, chance)
+    own = [line for line in kept_lines if line.mixture == winner]
+    reached = front(problem, trials)
+    told = front_words(reached) if reached and problem.objective == "pareto" else ""
     findings = [Finding(line.label, line.difference, line.unit) for line in comparisons if line.target is None]
     return Verdict(
         winner=winner,
         recommended=recommended,
-        sentence=sentence_of(problem, winner, recommended, findings, is_open=is_open),
+        sentence=sentence_of(problem, winner, recommended, findings, is_open=is_open) + kept_words(own) + told
+        if allowed
+        else none_keeps(own, problem),
         comparisons=(*comparisons, *_by_target(problem, finalists, trials, chance)),
         standings=_standings(problem, finalists, chance),
         seed_noise=noise.sd,
         level=level,
         confirmed=confirmed,
+        guards=kept_lines,
+        front=reached,
         warnings=tuple(_warnings(problem, finalists, comparisons, confirmed, noise.sd)),
     )
 
 
 def _finalists(
-    problem: Problem, records: Sequence[Record], means: Mapping[Mixture, float]
+    problem: Problem, records: Sequence[Record], order: Sequence[Mixture], allowed: Set[Mixture]
 ) -> tuple[dict[Mixture, Sequence[Trial]], bool]:
     """Gives the winner, the anchors and, if the winner is one, the best other mixture, with the trials that count.
 
-    The flag tells whether the winner's trials are confirming ones: those count once they have reached a mixture that
-    was searched for, or the leader itself.
+    `order` is from the best mixture on; only an `allowed` one wins. The flag tells whether the winner's trials are
+    confirming ones: those count once they have reached a mixture that was searched for, or the leader itself.
     """
     runs = by_mixture(scored(problem, [record.trial for record in records if record.trial]))
     fresh = [record.trial for record in records if record.trial and record.proposal.reason.startswith("confirm")]
     confirmed = by_mixture(scored(problem, fresh))
-    order = sorted(means, key=lambda mixture: (-means[mixture], len(mixture), mixture))
-    is_confirmed = any(mixture == order[0] or not anchor_label(problem, mixture) for mixture in confirmed)
-    winner = next(mixture for mixture in order if mixture in confirmed or not is_confirmed)
+    able = allowed & confirmed.keys()
+    is_confirmed = any(mixture == order[0] or not anchor_label(problem, mixture) for mixture in able)
+    winner = next(mixture for mixture in order if mixture in able or not is_confirmed)
     anchors = (problem.target_only, problem.everything)
     others = sorted((m for m in order if m not in anchors), key=lambda mixture: mixture not in confirmed)
     runner_up = others[:1] if winner in anchors else []
@@ -155,7 +172,7 @@ def _by_target(problem: Problem, finalists: Groups, trials: Sequence[Trial], cha
         return ()
     lines: list[Comparison] = []
     for target in problem.targets:
-        alone = Problem(problem.tasks, [target], required=problem.required, levels=problem.levels)
+        alone = problem.alone(target)
         noise = seed_noise(alone, by_mixture(scored(problem, trials)))
         lines += _compare(alone, finalists, Chance(chance.level, chance.seed, chance.resamples, noise), target)
     return tuple(lines)
@@ -199,10 +216,20 @@ def _is_open(line: Comparison) -> bool:
     return line.against == BASE and line.target is None and undecided and estimate.mean >= WORTH
 
 
+def _lacking(problem: Problem, trials: Sequence[Trial]) -> str:
+    """Gives why there is no verdict; "" if there is one."""
+    comparable = scored(problem, trials)
+    if not any(len(trial.request.mixture) for trial in comparable):
+        return _nothing(problem, trials)
+    if not is_judgeable(problem, trials):
+        return f"No verdict: the base model has no score on {list(problem.keep)}, which are to be kept."
+    return ""
+
+
 def _nothing(problem: Problem, trials: Sequence[Trial]) -> str:
     failed = sum(not trial.is_finished for trial in trials)
     if failed:
-        return f"No verdict: no fine-tuning finished with a score for {', '.join(problem.targets)}; {failed} failed."
+        return f"No verdict: no fine-tuning finished with a score for {', '.join(problem.measured)}; {failed} failed."
     return "No verdict yet: no fine-tuning has finished."
 
 
@@ -216,9 +243,11 @@ def _warnings(
     for anchor in dict.fromkeys((problem.target_only, problem.everything)):
         if anchor not in finalists:
             yield f"No finished run of {title(problem, anchor)} to compare with."
+    weighed = problem.measured
     if noise is None:
         yield "No mixture was repeated with another seed, so the intervals leave out the noise between seeds."
-    if any(not 0 <= problem.value(trial) <= 1 for trials in finalists.values() for trial in trials):
+    scores = [trial.results[name].score or 0.0 for runs in finalists.values() for trial in runs for name in weighed]
+    if any(not 0 <= score <= 1 for score in scores):
         yield "Some scores are outside [0, 1]. A point is a hundredth of a score, and a higher score is better."
     if any(line.difference.examples == 0 for line in comparisons):
         yield "Runs without shared per-example results: the intervals leave out the choice of dev examples."

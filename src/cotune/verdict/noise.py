@@ -27,7 +27,7 @@ class SeedNoise:
 
 
 def scored(problem: Problem, trials: Iterable[Trial]) -> list[Trial]:
-    """Gives the trials that can be compared: finished, full budget, datasets of the pool, every target scored."""
+    """Gives the trials that can be compared: finished, full budget, datasets of the pool, scored on all that counts."""
     pool = set(problem.names)
     finished = [trial for trial in trials if trial.is_finished and trial.request.fidelity == 1]
     return [trial for trial in finished if pool.issuperset(trial.request.mixture.names) and _has_all(problem, trial)]
@@ -56,18 +56,35 @@ def example_noise(problem: Problem, groups: Mapping[Mixture, Sequence[Trial]]) -
     """Gives each mixture's variance against the mean of all mixtures that stems from the choice of dev examples.
 
     What all mixtures find equally hard cancels, as in a paired comparison; the rest is the squared sum of the
-    examples' linear influences. Shape [mixture]; 0 where per-example results are missing or differ in examples.
+    examples' linear influences (of the worst target, where that is the objective). Shape [mixture]; 0 where
+    per-example results are missing or differ in examples.
     """
     variance = np.zeros(len(groups))  # [mixture]
-    for target, weight in problem.weights.items():
+    weights = _weights(problem, groups)  # [mixture, target]
+    for column, target in enumerate(problem.targets):
         results = [[trial.results[target] for trial in trials] for trials in groups.values()]
         ids = {result.examples.ids for row in results for result in row}
         if len(ids) != 1 or not all(_has_tallies(result) for row in results for result in row):
             continue
         shares = np.array([np.mean([influence(result.examples) for result in row], axis=0) for row in results])
+        shares *= weights[:, column, None]
         shares -= shares.mean(axis=0)  # [mixture, example]
-        variance += weight**2 * (shares**2).sum(axis=1)
+        variance += (shares**2).sum(axis=1)
     return variance
+
+
+def _weights(problem: Problem, groups: Mapping[Mixture, Sequence[Trial]]) -> NDArray[np.float64]:
+    """Gives how the objective of each mixture moves with each target's score, [mixture, target]."""
+    if problem.objective != "worst":
+        return np.tile(list(problem.weights.values()), (len(groups), 1))
+    found = []
+    for runs in groups.values():
+        gaps = [
+            [(run.results[t].score or 0.0) - problem.reference.get(t, 0.0) for t in problem.targets] for run in runs
+        ]
+        worst = np.argmin(gaps, axis=1)  # [trial]
+        found.append(np.bincount(worst, minlength=len(problem.targets)) / len(runs))
+    return np.array(found).reshape(len(groups), -1)
 
 
 def influence(examples: ExampleResults) -> NDArray[np.float64]:
@@ -82,8 +99,8 @@ def influence(examples: ExampleResults) -> NDArray[np.float64]:
 
 
 def _has_all(problem: Problem, trial: Trial) -> bool:
-    scores = [trial.results[name].score for name in problem.targets if name in trial.results]
-    return len(scores) == len(problem.targets) and all(score is not None and isfinite(score) for score in scores)
+    scores = [trial.results[name].score for name in problem.measured if name in trial.results]
+    return len(scores) == len(problem.measured) and all(score is not None and isfinite(score) for score in scores)
 
 
 def _has_tallies(result: TaskResult) -> bool:

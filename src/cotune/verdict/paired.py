@@ -69,18 +69,18 @@ def resample(problem: Problem, trials: Sequence[Trial], chance: Chance) -> Resam
     per-example results, or fewer than two examples are shared, there are no resamples: `examples` is 0.
     Cost: resamples x examples x groups x trials multiplications, 0.1 s for 10,000 x 96 x 1 x 10.
     """
-    totals = {trial.request: np.zeros(chance.resamples) for trial in trials}  # [resample]
+    drawn: dict[Request, list[Array]] = {trial.request: [] for trial in trials}  # of each target [resample]
     fewest = 0
-    for index, (target, weight) in enumerate(problem.weights.items()):
+    for index, target in enumerate(problem.targets):
         results = {trial.request: trial.results[target].examples for trial in trials}
         shared = _shared_ids(list(results.values()))
         if len(shared) < 2:
             return Resamples({}, 0)
         counts = _draw(len(shared), chance.resamples, np.random.default_rng([chance.seed, index]))
         for request, examples in results.items():
-            totals[request] += weight * _scores(examples, shared, counts)
+            drawn[request].append(_scores(examples, shared, counts))
         fewest = min(fewest or len(shared), len(shared))
-    return Resamples(totals, fewest)
+    return Resamples({request: problem.combine(np.stack(rows, axis=1)) for request, rows in drawn.items()}, fewest)
 
 
 def difference(
@@ -106,7 +106,8 @@ def value_of(problem: Problem, trials: Sequence[Trial], draws: Resamples, chance
     again = np.array([draws.scores[trial.request] for trial in trials]) if draws.examples else None
     is_base = not len(trials[0].request.mixture)
     found = _interval(values, again, draws.examples, replace(chance, noise=SeedNoise()) if is_base else chance)
-    if found.low is None or found.high is None or again is None:
+    is_gain = problem.objective == "worst" and bool(problem.reference)
+    if found.low is None or found.high is None or again is None or is_gain:
         return found
     return replace(found, low=max(found.low, 0.0), high=min(found.high, 1.0))
 

@@ -10,27 +10,55 @@ from cotune.mixture import Mixture
 from cotune.problem import Problem
 from cotune.trial import Trial
 from cotune.verdict.additive import Fit, fit_additive
+from cotune.verdict.floors import floors
 from cotune.verdict.noise import by_mixture, example_noise, scored, seed_noise
 
 USUAL = 0.1
 """Variance between seeds that is expected before any is measured, in units of that between mixtures."""
+TINY = 1e-9
+"""A gap that rounding makes."""
 
 
 def choose(problem: Problem, trials: Iterable[Trial]) -> Mixture:
     """Gives the trained mixture whose objective has the highest posterior mean; a tie goes to fewer datasets.
 
+    Where datasets are to be kept, only mixtures count that do so by posterior mean; if none does, the nearest is given.
     Each mixture's mean over its seeds is drawn towards the additive model of `fit_additive`, the more so the noisier
     it is. Its noise variance is the larger of (pooled variance between seeds) / (its seeds) and the paired variance
     over dev examples; the two overlap, since an example that flips with the seed counts in both. Without noise (a
     lookup table) this is the best observed mixture. Cheaper fidelities, failures and the base model are left out.
 
     Raises:
-        ValueError: no trial of a mixture finished with a score for every target.
+        ValueError: no trial of a mixture finished with a score for every target and every dataset to keep, or the base
+            model has no score on one of the latter.
     """
-    values = posterior_means(problem, trials)
-    if not values:
+    order = rank(problem, list(trials))
+    if not order:
         raise ValueError("No finished trial has a score for every target, so there is no winner yet; run more trials.")
-    return min(values, key=lambda mixture: (-values[mixture], len(mixture), mixture))
+    return order[0]
+
+
+def rank(problem: Problem, trials: Sequence[Trial]) -> list[Mixture]:
+    """Gives the trained mixtures as `choose` prefers them: those that are allowed, then the others by how near."""
+    values, spare = posterior_means(problem, trials), slack(problem, trials)
+    return sorted(values, key=lambda mixture: (max(-spare[mixture], 0.0), -values[mixture], len(mixture), mixture))
+
+
+def slack(problem: Problem, trials: Sequence[Trial]) -> dict[Mixture, float]:
+    """Gives by how much each trained mixture stays above its nearest floor by posterior mean; negative is forbidden.
+
+    It is infinite where nothing is to be kept. Each dataset to keep has a fit of its own, as the objective has.
+
+    Raises:
+        ValueError: the base model has no score on a dataset to keep.
+    """
+    groups = trained(problem, trials)
+    spare = dict.fromkeys(groups, float("inf"))
+    for name, floor in (floors(problem, trials) if groups else {}).items():
+        values = fit_groups(problem.alone(name), groups).values  # [mixture]
+        gaps = np.where(np.abs(values - floor) < TINY, 0.0, values - floor).tolist()
+        spare = {mixture: min(spare[mixture], gap) for mixture, gap in zip(groups, gaps, strict=True)}
+    return spare
 
 
 def posterior_means(problem: Problem, trials: Iterable[Trial]) -> dict[Mixture, float]:
@@ -49,9 +77,8 @@ def trained(problem: Problem, trials: Iterable[Trial]) -> dict[Mixture, list[Tri
 
 def fit_groups(problem: Problem, groups: Mapping[Mixture, Sequence[Trial]]) -> Fit:
     """Fits the additive model to the mean objective of each mixture; `groups` is not empty."""
-    inclusion = (problem.encode(groups) > 0).astype(float)  # [mixture, task]
     means = np.array([np.mean([problem.value(trial) for trial in runs]) for runs in groups.values()])  # [mixture]
-    return fit_additive(inclusion, means, _noise(problem, groups))
+    return fit_additive(problem.encode(groups), means, _noise(problem, groups))
 
 
 @dataclass(frozen=True)

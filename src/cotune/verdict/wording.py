@@ -35,6 +35,12 @@ class Finding:
 
 def unit(problem: Problem, target: str | None = None) -> str:
     """Gives what a point of the objective or of one target is called; "points" if metrics differ."""
+    if problem.objective == "worst" and len(problem.targets) > 1 and not target:
+        return f"{_metric(problem, None)} on the worst target"
+    return _metric(problem, target)
+
+
+def _metric(problem: Problem, target: str | None) -> str:
     metrics = {task.metric for task in problem.tasks if task.name in ([target] if target else problem.targets)}
     if len(metrics) != 1:
         return "points"
@@ -81,7 +87,8 @@ def datasets_of(problem: Problem, mixture: Mixture, *, room: int) -> str:
     others = f"{ALL} but {', '.join(left_out)}" if left_out else ALL
     is_equal = all(count == 1 for _, count in mixture.parts)
     is_named_by_rest = 0 < len(left_out) <= 3 or len(others) <= room < len(everything)
-    if is_equal and len(mixture) > 6 and is_named_by_rest:
+    in_pool = set(mixture.names) <= set(problem.names)  # a dataset may have been removed from it
+    if is_equal and in_pool and len(mixture) > 6 and is_named_by_rest:
         return others
     return everything if len(everything) <= room else _list(mixture, room)
 
