@@ -96,7 +96,7 @@ def search(case: Case, rules: Rules, budget: int) -> list[Run]:
     table, targets = case.pool.table, case.targets
     evaluate = table.evaluate(*targets, noise=rules.noise, seed=rules.seed + case.repeat)
     desk = Desk(table.values(*targets), evaluate, is_noisy=rules.noise > 0)
-    problem, sampler = table.problem(*targets), sampler_of(case, budget)
+    problem, sampler = case.pool.problem(*targets), sampler_of(case, budget)
     while len(desk.runs) < budget and not desk.is_over:
         rng = np.random.default_rng([rules.seed, case.repeat, len(desk.told)])
         start = time.perf_counter()

@@ -13,7 +13,16 @@ from benchmarks.searching import run
 from cotune import Mixture
 from cotune.testing import Table, check_sampler, example_problem
 
-SURROGATES = ("reconstruction", "ridge_shares", "ridge_pairs", "mixing_law", "hamming_gp", "linear_subsets")
+SURROGATES = (
+    "reconstruction",
+    "ridge_shares",
+    "ridge_pairs",
+    "mixing_law",
+    "hamming_gp",
+    "linear_subsets",
+    "trees",
+    "popularity",
+)
 PACKAGED = ("optuna_tpe", "optuna_gp", "botorch", "smac", "ax")
 EMPTY = Pool("", "", Table((), np.empty((0, 0), int), np.empty((0, 0))))
 
