@@ -16,13 +16,15 @@ from benchmarks.summary import summarise
 BATCHES = (1, 4, 16)
 BUDGETS = tuple(range(2, 37))
 MARKS = (12, 24)
+LEAST = 8
+"""Datasets of a pool; smaller ones have hardly more combinations than there are runs."""
 RESAMPLES = 2000
 
 
 def measure(sources: Sources) -> Found:
     """Searches with `default` in batches of 1, 4 and 16, on three kinds of problems."""
     kinds = {
-        "held-out pools": pool_problems(sources.pools, sources.limit(24), least=8),
+        "held-out pools": pool_problems(sources.pools, sources.limit(24), least=LEAST),
         "landscapes": landscape_problems(sources.limit(7), size=9),
         "shipped tables": shipped_problems(sources.limit(4)),
     }

@@ -11,13 +11,15 @@ from benchmarks.studies.study import Found, Sources, Study, table
 
 METHODS = ("default", "anchored_greedy", "random")
 BUDGETS = (6, 9, 12, 18, 24, 36, 48, 72, 96)
+LEAST = 8
+"""Pools of fewer datasets have hardly more combinations than the largest budget has runs."""
 WORTH = 0.02
 """What twice the fine-tunings must save in mean regret to be worth them."""
 
 
 def measure(sources: Sources) -> Found:
     """Searches pools of 8 datasets or more, where 96 runs are not all there is, and landscapes."""
-    problems = pool_problems(sources.pools, sources.limit(9), least=8) + landscape_problems(sources.limit(7))
+    problems = pool_problems(sources.pools, sources.limit(9), least=LEAST) + landscape_problems(sources.limit(7))
     return regrets(cases(problems, METHODS), Rules(BUDGETS), sources).to_json()
 
 

@@ -59,10 +59,8 @@ def _verdict(found: Regrets) -> str:
     """Says which heuristics the search is ahead of and which it is not, whichever way it came out."""
     said = [_standing(found, budget) for budget in BUDGETS]
     for other in ("process", "neural"):
-        minus = found.minus(other, "default", BUDGETS[-1])
-        said.append(
-            f"Mean regret of {METHODS[other]} minus that of `default` after {BUDGETS[-1]} runs: {signed(minus)}."
-        )
+        minus = signed(found.minus(other, "default", BUDGETS[-1]))
+        said.append(f"After {BUDGETS[-1]} runs, mean regret of {METHODS[other]}, minus `default`: {minus}.")
     return " ".join(said)
 
 

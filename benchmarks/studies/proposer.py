@@ -15,7 +15,7 @@ from cotune.trial import Request, Trial
 
 
 def main() -> None:
-    """Prints seconds of all proposals, of the last one, and the process's peak memory in MB, as JSON."""
+    """Prints processor seconds of all proposals, of the last one, and the process's peak memory in MB, as JSON."""
     method, datasets, runs = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     found = named(method, SAMPLERS, what="method")
     assert callable(found)
@@ -25,27 +25,27 @@ def main() -> None:
 
 
 def searched(sampler: Sampler, datasets: int, runs: int) -> list[float]:
-    """Gives the seconds of each proposal of a search, one at a time."""
+    """Gives the processor's seconds of each proposal of a search, one at a time."""
     drawn = landscape("between", np.random.default_rng(0), size=datasets)
     problem, evaluate, trials, seconds = drawn.problem(), drawn.evaluate(), list[Trial](), list[float]()
     while len(trials) < runs:
-        start = time.perf_counter()
+        start = time.process_time()
         proposals = sampler(problem, trials, (), np.random.default_rng(len(trials)), 1)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
         trials += evaluate([proposal.request for proposal in proposals])
     return seconds
 
 
 def once(sampler: Sampler, datasets: int, runs: int) -> float:
-    """Gives the seconds of one proposal after both anchors and random runs."""
+    """Gives the processor's seconds of one proposal after both anchors and random runs."""
     drawn = landscape("between", np.random.default_rng(0), size=datasets)
     problem, rng = drawn.problem(), np.random.default_rng(1)
     mixtures = [problem.target_only, problem.everything]
     mixtures += [to_mixture(problem, row) for row in sample_sizes(problem, rng, 2 * runs)]
     trials = list(drawn.evaluate()([Request(mixture) for mixture in dict.fromkeys(mixtures)][:runs]))
-    start = time.perf_counter()
+    start = time.process_time()
     sampler(problem, trials, (), rng, 1)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 if __name__ == "__main__":

@@ -35,13 +35,18 @@ def measure(sources: Sources) -> Found:
     problems = shipped_problems(sources.limit(6), only=0)
     wanted = [
         Case(pool, targets, _name(*setting), 0, PredictiveSampler(partial(_predictor, *setting), encode_features))
-        for setting in product(WIDTHS, RATES, STOPS)
+        for setting in settings()
         for pool, targets in problems
     ]
     ended = rows(wanted, Rules((BUDGET,)), sources)
     lines = summarise(ended, ("nregret",), against="")
     log_scoring("python -m benchmarks.studies robustness", provenance(), "nregret", lines)
     return Regrets.from_rows(ended).to_json()
+
+
+def settings() -> list[tuple[int, float, str]]:
+    """Gives every width with every learning rate and every stopping rule."""
+    return list(product(WIDTHS, RATES, STOPS))
 
 
 def _predictor(width: int, rate: float, stop: str, problem: Problem, seed: int) -> Predictor:  # noqa: ARG001
@@ -57,7 +62,7 @@ def _name(width: int, rate: float, stop: str) -> str:
 def text(result: Found) -> str:
     """Shows the regret of every setting over that of the shipped one; bold where it doubles."""
     found = Regrets.from_json(result)
-    level = {setting: found.mean(_name(*setting), BUDGET)[0] for setting in product(WIDTHS, RATES, STOPS)}
+    level = {setting: found.mean(_name(*setting), BUDGET)[0] for setting in settings()}
     ratio = {setting: max(value, FLOOR) / max(level[SHIPPED], FLOOR) for setting, value in level.items()}
     head = ("layers, stopping rule", *(f"rate {rate:g}" for rate in RATES))
     lines = {

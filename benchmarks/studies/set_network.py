@@ -35,11 +35,11 @@ class SetNetwork:
         torch.manual_seed(self.seed)
         rng = np.random.default_rng(self.seed)
         spread = np.where(y.std(axis=0) > 1e-12, y.std(axis=0), 1.0)
-        outputs = torch.tensor((y - y.mean(axis=0)) / spread, dtype=torch.float32)
-        trial_weights = torch.tensor(rng.dirichlet(np.ones(len(x)), self.members), dtype=torch.float32)
+        outputs = torch.tensor((y - y.mean(axis=0)) / spread, dtype=torch.float64)
+        trial_weights = torch.tensor(rng.dirichlet(np.ones(len(x)), self.members), dtype=torch.float64)
         weights = self._initial(x.shape[1], y.shape[1])
         optimiser = torch.optim.AdamW(weights.values(), lr=self.rate, weight_decay=0.1)
-        inside = torch.tensor(x > 0, dtype=torch.float32)
+        inside = torch.tensor(x > 0, dtype=torch.float64)
         for _ in range(self.steps):
             optimiser.zero_grad(set_to_none=True)
             error = ((self._forward(weights, inside) - outputs) ** 2).mean(dim=2)  # [member, trial]
@@ -56,7 +56,7 @@ class SetNetwork:
         """
         if not self.weights:
             raise ValueError("A set network predicts after `fit`; call `fit(x, y)` and use what it returns.")
-        found = self._forward(self.weights, torch.tensor(x > 0, dtype=torch.float32)).numpy()
+        found = self._forward(self.weights, torch.tensor(x > 0, dtype=torch.float64)).numpy()
         return np.asarray(found * self.scaling[1] + self.scaling[0], dtype=float)
 
     def _forward(self, weights: Weights, inside: torch.Tensor) -> torch.Tensor:
@@ -79,7 +79,11 @@ class SetNetwork:
         n, m = self.width, self.members
         shapes = {"embedding": (tasks, n), "value": (n, n), "first": (n + 1, 2 * n), "last": (2 * n, outputs)}
         shapes |= {"query": (n, n), "key": (n, n)} if self.attends else {}
-        drawn = {name: torch.randn(m, *shape) * (2 / shape[0]) ** 0.5 for name, shape in shapes.items()}
-        drawn["embedding"] = torch.randn(m, tasks, n)
-        drawn |= {"first_bias": torch.zeros(m, 1, 2 * n), "last_bias": torch.zeros(m, 1, outputs)}
+        drawn = {name: _normal(m, *shape) * (2 / shape[0]) ** 0.5 for name, shape in shapes.items()}
+        drawn["embedding"] = _normal(m, tasks, n)
+        drawn |= {"first_bias": 0 * _normal(m, 1, 2 * n), "last_bias": 0 * _normal(m, 1, outputs)}
         return {name: weight.requires_grad_() for name, weight in drawn.items()}
+
+
+def _normal(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, dtype=torch.float64)
