@@ -18,8 +18,8 @@ from cotune.search import Ensemble
 Array = NDArray[np.float64]
 
 RANKERS = {
-    "network": "network on sizes, shares and contents",
-    "network without contents": "network on sizes and inclusion",
+    "network": "network, with contents",
+    "network without contents": "network, without contents",
     "size": "mean score by size",
     "popularity": "popularity",
 }
