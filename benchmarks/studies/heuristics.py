@@ -78,8 +78,8 @@ def _standing(found: Regrets, budget: int) -> str:
 def picture(result: Found) -> str:
     """Draws the paired differences from `default`."""
     found = Regrets.from_json(result)
-    order = sorted(set(METHODS) - {"default"}, key=lambda method: found.minus(method, "default", 24)[0])
-    lines = {method: found.minus(method, "default", 24) for method in order}
+    minus = {method: found.minus(method, "default", 24) for method in METHODS if method != "default"}
+    lines = dict(sorted(minus.items(), key=lambda item: item[1][0]))
     return bars(lines, unit="mean regret minus that of default, 24 runs", label="Heuristics against default")
 
 

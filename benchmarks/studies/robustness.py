@@ -79,8 +79,9 @@ def _cell(level: float, ratio: float) -> str:
 
 def _verdict(found: Regrets, ratio: dict[tuple[int, float, str], float]) -> str:
     values = np.array(list(ratio.values()))
-    beyond = [_name(*setting) for setting, times in ratio.items() if times >= 2]
-    boundary = f"It doubles at: {'; '.join(beyond)}." if beyond else "It doubles nowhere on this grid."
+    beyond = [setting for setting, times in ratio.items() if times >= 2]
+    near = [_name(*setting) for setting in beyond if _steps(setting) == 1]
+    boundary = f"It doubles at {len(beyond)} settings (bold); with one thing changed, at: {'; '.join(near) or 'none'}."
     shipped = f"{_name(*SHIPPED)}: {shown(found.mean(_name(*SHIPPED), BUDGET))}"
     return (
         f"Mean normalised regret after {BUDGET} runs on {len(found.problems)} targets of ner11, {MEMBERS} members, and "
@@ -88,6 +89,11 @@ def _verdict(found: Regrets, ratio: dict[tuple[int, float, str], float]) -> str:
         f"{values.max():.2f}; {np.mean(values <= 1.25):.0%} of {len(values)} settings are at most a quarter worse. "
         f"{boundary} Mean ratio by axis: {_by_axis(ratio)}."
     )
+
+
+def _steps(setting: tuple[int, float, str]) -> int:
+    """Gives how many of width, rate and stopping rule are not the shipped ones."""
+    return sum(one != other for one, other in zip(setting, SHIPPED, strict=True))
 
 
 def _by_axis(ratio: dict[tuple[int, float, str], float]) -> str:

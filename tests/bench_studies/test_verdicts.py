@@ -48,11 +48,13 @@ def test_heuristics_print_where_the_search_loses():
 
 def test_robustness_marks_where_regret_doubles():
     names = {robustness._name(*setting): [0.1] for setting in robustness.settings()}
-    worst = (8, 0.1, "50 steps")
-    text = robustness.text(planted(names | {robustness._name(*worst): [0.2]}, (12,)).to_json())
-    assert text.count("**0.200 (x 2.00)**") == 1
-    assert f"It doubles at: {robustness._name(*worst)}." in text
-    assert "It doubles nowhere" in robustness.text(planted(names, (12,)).to_json())
+    near, far = (robustness._name(*setting) for setting in ((32, 0.1, "200 steps"), (8, 0.1, "50 steps")))
+    text = robustness.text(planted(names | {near: [0.2], far: [0.2]}, (12,)).to_json())
+    assert text.count("**0.200 (x 2.00)**") == 2
+    assert f"It doubles at 2 settings (bold); with one thing changed, at: {near}." in text
+    assert "It doubles at 0 settings (bold); with one thing changed, at: none." in robustness.text(
+        planted(names, (12,)).to_json()
+    )
 
 
 def test_architectures_show_cost_beside_regret():
