@@ -1,9 +1,10 @@
 """One search to run, and what holds for all of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from benchmarks.pools import Pool
+from cotune.search import Sampler
 
 Row: TypeAlias = dict[str, str | float]
 """One line of results, as JSON."""
@@ -11,12 +12,16 @@ Row: TypeAlias = dict[str, str | float]
 
 @dataclass(frozen=True)
 class Case:
-    """A method on targets of a pool, once; several targets count equally."""
+    """A method on targets of a pool, once; several targets count equally.
+
+    `sampler` is what `method` calls, where that is no name which `benchmarks.methods` knows.
+    """
 
     pool: Pool
     targets: tuple[str, ...]
     method: str
     repeat: int
+    sampler: Sampler | None = field(default=None, compare=False, repr=False)
 
     def row(self) -> Row:
         """Gives the columns that name the case."""

@@ -23,6 +23,8 @@ FREE: Mapping[str, str] = MappingProxyType(
         "ridge_pairs": "benchmarks.peers.ridge:ridge_pairs",
         "mixing_law": "benchmarks.peers.mixing_law:mixing_law",
         "hamming_gp": "benchmarks.peers.hamming_gp:hamming_gp",
+        "trees": "benchmarks.peers.trees:trees",
+        "popularity": "benchmarks.peers.popularity:popularity",
         "optuna_tpe": "benchmarks.peers.optuna_study:optuna_tpe",
         "optuna_gp": "benchmarks.peers.optuna_study:optuna_gp",
         "botorch": "benchmarks.peers.botorch_gp:botorch_gp",
@@ -49,6 +51,7 @@ PACKAGES: Mapping[str, str] = MappingProxyType(
         "ridge_shares": "sklearn",
         "ridge_pairs": "sklearn",
         "hamming_gp": "sklearn",
+        "trees": "sklearn",
         "optuna_tpe": "optuna",
         "optuna_gp": "optuna",
         "botorch": "botorch",
@@ -65,6 +68,8 @@ def sampler_of(case: Case, budget: int) -> Sampler:
     Raises:
         ValueError: there is no such method, or what it needs cannot be imported.
     """
+    if case.sampler is not None:
+        return case.sampler
     found = named(case.method, METHODS, what="method")
     if case.method in PLANNED:
         return cast(Plan, found)(budget)

@@ -11,6 +11,8 @@ from typing import get_args
 import numpy as np
 
 from benchmarks.study_table import study_table
+from cotune.problem import Problem
+from cotune.task import Task
 from cotune.testing import Knobs, Regime, Table, landscape, load_table, tabulate
 from cotune.testing.tables import Score
 
@@ -19,11 +21,19 @@ SHIPPED = tuple(Path(__file__).parent / "tables" / name for name in ("ner11.npz"
 
 @dataclass(frozen=True)
 class Pool:
-    """A table with a name of its own; pools of one `group` are summarised together."""
+    """A table with a name of its own; pools of one `group` are summarised together.
+
+    `tasks` are the table's tasks with their rows, if those are to be seen.
+    """
 
     group: str
     name: str
     table: Table
+    tasks: tuple[Task, ...] = ()
+
+    def problem(self, *targets: str) -> Problem:
+        """Gives the problem to find the combination with the best mean score over `targets`."""
+        return Problem(self.tasks, targets) if self.tasks else self.table.problem(*targets)
 
     @cached_property
     def mark(self) -> str:

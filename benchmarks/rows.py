@@ -25,9 +25,9 @@ SOURCES = (
 """What can change a row beside settings, tables and versions of packages."""
 
 
-def fingerprint() -> str:
+def fingerprint(sources: Sequence[str] = SOURCES) -> str:
     """Gives a fingerprint of the code that rows come from, committed or not."""
-    files = [file for pattern in SOURCES for file in sorted(ROOT.glob(pattern))]
+    files = [file for pattern in sources for file in sorted(ROOT.glob(pattern))]
     content = b"".join(f"{file.relative_to(ROOT)}\n".encode() + file.read_bytes() for file in files)
     return hashlib.sha256(content).hexdigest()[:12]
 

@@ -3,14 +3,12 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
-from typing import TypeAlias
 
 from benchmarks import curve, searching
-from benchmarks.case import Case, Row, Rules
+from benchmarks.case import Case, Rules
 from benchmarks.markdown import CURVE, SEARCH, markdown
 from benchmarks.methods import chosen
 from benchmarks.options import parser
@@ -19,8 +17,7 @@ from benchmarks.provenance import PEERS, provenance, versions
 from benchmarks.rows import RowFile, fingerprint
 from benchmarks.scorings import log_scoring
 from benchmarks.summary import summarise
-
-Work: TypeAlias = Callable[[Case], list[Row]]
+from benchmarks.working import Work, run_all, say
 
 
 def main() -> None:
@@ -35,14 +32,14 @@ def main() -> None:
 
 
 def _benchmark(options: argparse.Namespace) -> str:
-    methods = curve.chosen(options.methods) if options.learning_curve else chosen(options.methods, tell=_say)
+    methods = curve.chosen(options.methods) if options.learning_curve else chosen(options.methods, tell=say)
     if options.against not in {*methods, "default"}:
         raise ValueError(f"Differences are from a method that takes part; {options.against!r} is none of {methods}.")
     pools, facts = list(_pools(options)), provenance()
     rules = Rules(options.budgets, options.batch, options.noise, options.seed)
     work: Work = partial(curve.run if options.learning_curve else searching.run, rules=rules)
     file = RowFile(options.json.with_suffix(".rows.jsonl"), _settings(options, rules)) if options.json else None
-    rows = _rows(list(_cases(pools, methods, options)), work, file, options.jobs)
+    rows = run_all(list(_cases(pools, methods, options)), work, file, options.jobs)
     figures = CURVE if options.learning_curve else SEARCH
     lines = summarise(rows, figures, against=options.against)
     if holds_shipped(pools):
@@ -82,29 +79,6 @@ def _cases(pools: Iterable[Pool], methods: Sequence[str], options: argparse.Name
                 yield from (Case(pool, targets, method, repeat) for repeat in range(options.repeats))
 
 
-def _rows(cases: Sequence[Case], work: Work, file: RowFile | None, jobs: int) -> list[Row]:
-    """Gives the rows of all cases in their order; those in `file` are taken from it, the others added to it."""
-    found = {} if file is None else {index: file.rows(case) for index, case in enumerate(cases) if case in file}
-    missing = [index for index in range(len(cases)) if index not in found]
-    if found:
-        _say(f"{len(found)} of {len(cases)} searches were done before; the rest goes on.")
-    for done, (index, rows) in enumerate(zip(missing, _work(work, [cases[i] for i in missing], jobs), strict=True), 1):
-        found[index] = rows
-        if file is not None:
-            file.append(cases[index], rows)
-        if sys.stderr.isatty():
-            print(f"{done + len(cases) - len(missing)} of {len(cases)} searches", end="\r", file=sys.stderr)
-    return [row for index in range(len(cases)) for row in found[index]]
-
-
-def _work(work: Work, cases: Sequence[Case], jobs: int) -> Iterator[list[Row]]:
-    if jobs == 1:
-        yield from map(work, cases)
-        return
-    with ProcessPoolExecutor(jobs) as pool:
-        yield from pool.map(work, cases)
-
-
 def _settings(options: argparse.Namespace, rules: Rules) -> Mapping[str, object]:
     """Gives what rows of one file have in common; tables, targets, methods and repeats may be added to."""
     figure = CURVE[0] if options.learning_curve else SEARCH[0]
@@ -127,10 +101,6 @@ def _heading(options: argparse.Namespace, facts: Mapping[str, object]) -> str:
 
 def _command() -> str:
     return " ".join(["python -m benchmarks.search", *sys.argv[1:]])
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ def search(case: Case, rules: Rules, budget: int) -> list[Run]:
     table, targets = case.pool.table, case.targets
     evaluate = table.evaluate(*targets, noise=rules.noise, seed=rules.seed + case.repeat)
     desk = Desk(table.values(*targets), evaluate, is_noisy=rules.noise > 0)
-    problem, sampler = table.problem(*targets), sampler_of(case, budget)
+    problem, sampler = case.pool.problem(*targets), sampler_of(case, budget)
     if rules.noise and case.method in SAMPLERS:
         desk.answer(opening(problem, [], Plan(budget, base=False)), 0.0)
     while len(desk.runs) < budget and not desk.is_over:

@@ -6,14 +6,23 @@ import numpy as np
 import pytest
 from benchmarks.case import Case, Rules
 from benchmarks.methods import CHEATS, PACKAGES, PLANNED, sampler_of
-from benchmarks.peers import asking, mixing_law, ridge
+from benchmarks.peers import asking, mixing_law, popularity, ridge
 from benchmarks.pools import Pool, draw_pools
 from benchmarks.searching import run
 
 from cotune import Mixture
 from cotune.testing import Table, check_sampler, example_problem
 
-SURROGATES = ("reconstruction", "ridge_shares", "ridge_pairs", "mixing_law", "hamming_gp", "linear_subsets")
+SURROGATES = (
+    "reconstruction",
+    "ridge_shares",
+    "ridge_pairs",
+    "mixing_law",
+    "hamming_gp",
+    "linear_subsets",
+    "trees",
+    "popularity",
+)
 PACKAGED = ("optuna_tpe", "optuna_gp", "botorch", "smac", "ax")
 EMPTY = Pool("", "", Table((), np.empty((0, 0), int), np.empty((0, 0))))
 
@@ -84,3 +93,9 @@ def test_the_cheat_runs_ten_and_finds_the_best_of_an_additive_pool():
     assert row["runs"] == 10
     assert row["nregret"] < 0.5
     assert name not in PLANNED
+
+
+def test_popularity_is_the_mean_score_of_the_runs_that_held_a_dataset():
+    x, y = np.array([[1.0, 1, 0, 0], [1, 0, 1, 0]]), np.array([0.2, 0.6])
+    merit = popularity.mean_popularity(x, y, np.array([[1.0, 1, 0, 0], [1, 0, 0, 1], [0, 0, 1, 0]]))
+    assert merit == pytest.approx([0.3, 0.4, 0.6])  # 0.4, 0.2, 0.6, and the mean of all runs for what none held

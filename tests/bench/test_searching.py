@@ -136,3 +136,8 @@ def test_methods_and_groups_are_found_and_what_is_missing_is_told(monkeypatch):
     with pytest.raises(ValueError, match="no_such_package"):
         methods.chosen(["random"], tell=told.append)
     assert methods.chosen(["all", "cotune.search:random", "all"], tell=told.append) == ("all", "cotune.search:random")
+
+
+def test_a_case_may_hold_its_sampler():
+    unnamed = Case(pool(), ("a",), "no such method", 0, asks(*requests("a", "abc")))
+    assert mixtures(search(unnamed, Rules((2,)), 2)) == ["a", "abc"]

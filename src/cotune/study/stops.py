@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from cotune.mixture import BASE
-from cotune.mixture import Mixture
+from cotune.mixture import BASE, Mixture
 from cotune.problem import Problem
 from cotune.study.events import Stopped
 from cotune.study.phases import ATTEMPTS, kept_back, spent
