@@ -1,19 +1,23 @@
 """A study without a folder: the same steps as `Study.run`, for thousands of simulated ones."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from cotune.study.events import Stopped
 from cotune.study.steps import Course, Past, SearchEnd, next_step
-from cotune.trial import Evaluate, Proposal, Record
+from cotune.trial import Evaluate, ExampleResults, Proposal, Record
 
 
 def conclude(course: Course, evaluate: Evaluate) -> list[Record]:
-    """Gives the records of a study that ran to its end, every request answered at the first attempt."""
+    """Gives the records of a study that ran to its end, every request answered at the first attempt.
+
+    As in `Study.run`, only the choice of what to confirm sees per-example results.
+    """
     records: list[Record] = []
     ends: list[SearchEnd] = []
     past = Past(records.copy, ends.append)
     while True:
-        step = next_step(course, records, ends[-1] if ends else None, past)
+        step = next_step(course, [_bare(record) for record in records], ends[-1] if ends else None, past)
         if isinstance(step, Stopped):
             return records
         records += _answered(step, evaluate, len(records))
@@ -24,3 +28,9 @@ def _answered(step: Sequence[Proposal], evaluate: Evaluate, first: int) -> list[
     return [
         Record(number, proposal, trials[proposal.request], attempts=1) for number, proposal in enumerate(step, first)
     ]
+
+
+def _bare(record: Record) -> Record:
+    assert record.trial is not None  # all are answered
+    results = {name: replace(result, examples=ExampleResults()) for name, result in record.trial.results.items()}
+    return replace(record, trial=replace(record.trial, results=results))

@@ -4,7 +4,8 @@ Every fine-tuning counts, anchors and repeats included; a run reveals all tasks'
 What the table cannot answer is refused: a combination that it has no run of or that lacks a target, a fraction of the
 budget, a request made before, and, without noise, any repeat. The method is told that the trial failed, at no cost, and
 is asked again. After `PATIENCE` answers that were nothing but refusals, the run nearest to its first wish stands in.
-Where runs are noisy our own methods begin as a study does, with both anchors twice.
+Where runs are noisy our own methods search as a study without confirmation does: both anchors twice first, and repeats
+where they are worth more than a new combination.
 """
 
 import math
@@ -21,6 +22,7 @@ from cotune.mixture import Mixture
 from cotune.study.fallback import propose
 from cotune.study.phases import opening
 from cotune.study.plan import Plan
+from cotune.study.repeats import with_repeats
 from cotune.trial import Evaluate, Proposal, Record, Request, Trial
 from cotune.verdict.winner import choose
 
@@ -110,12 +112,15 @@ def search(case: Case, rules: Rules, budget: int) -> list[Run]:
     evaluate = table.evaluate(*targets, noise=rules.noise, seed=rules.seed + case.repeat)
     desk = Desk(table.values(*targets), evaluate, is_noisy=rules.noise > 0)
     problem, sampler = case.pool.problem(*targets), sampler_of(case, budget)
-    if rules.noise and case.method in SAMPLERS:
+    is_study = rules.noise > 0 and case.method in SAMPLERS
+    if is_study:
         desk.answer(opening(problem, [], Plan(budget, base=False)), 0.0)
     while len(desk.runs) < budget and not desk.is_over:
         rng = np.random.default_rng([rules.seed, case.repeat, len(desk.told)])
-        start = time.perf_counter()
-        proposals = propose(problem, sampler, desk.told, rng, min(rules.batch, budget - len(desk.runs)))
+        start, left = time.perf_counter(), budget - len(desk.runs)
+        proposals = propose(problem, sampler, desk.told, rng, min(rules.batch, left))
+        if is_study:
+            proposals = with_repeats(problem, desk.told, proposals)
         if not proposals:
             break
         desk.answer(proposals, time.perf_counter() - start)

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from cotune import Mixture, Request, TaskResult, Trial, search
+from cotune import Mixture, Request, TaskResult, Trial
 from cotune.search.repeats import Tried, weigh
-from cotune.testing import example_problem, landscape
+from cotune.testing import example_problem
 from cotune.verdict.noise import by_mixture
 
 PROBLEM = example_problem(3)
@@ -20,7 +20,7 @@ def trials(scores: dict[Mixture, list[float]]) -> list[Trial]:
 
 def tried(means: list[float], learned: list[float]) -> Tried:
     mixtures = tuple(Mixture.of(name) for name in "abc"[: len(means)])
-    return Tried(mixtures, np.array(means), np.array(learned), np.array(learned), 1.0)
+    return Tried(mixtures, np.array(means), np.array(learned), 1.0)
 
 
 def test_the_knowledge_gradient_of_a_hand_computed_pair():
@@ -68,18 +68,3 @@ def test_a_repeat_has_a_seed_of_its_own_and_none_is_asked_while_one_is_waited_fo
     assert proposal.request.seed == 2
     assert proposal.reason.startswith("repeat")
     assert weighed.repeat(asked, [ALONE, PAIR]) is None
-
-
-def test_the_search_repeats_where_runs_are_noisy_and_only_there():
-    planted = landscape("fixed", np.random.default_rng(1), size=4)
-    for noise, sampler in ((0.1, search.process), (0.1, search.default), (0.0, search.process)):
-        problem, evaluate, done = planted.problem(), planted.evaluate(noise=noise), list[Trial]()
-        opening = [Request(m, seed) for m in (problem.target_only, problem.everything) for seed in (0, 1)]
-        done += evaluate(opening)
-        for step in range(12):
-            done += evaluate(
-                [proposal.request for proposal in sampler(problem, done, [], np.random.default_rng(step), 1)]
-            )
-        assert len({trial.request for trial in done}) == len(done)
-        repeats = len(done) - len({trial.request.mixture for trial in done})
-        assert (repeats > 2) == (noise > 0)

@@ -19,7 +19,7 @@ from cotune.search.front import MeasuredFront
 from cotune.search.history import first_untried, tried, usable
 from cotune.search.protocols import Acquisition, Predictor
 from cotune.search.random_search import random
-from cotune.search.repeats import Tried, better, weigh
+from cotune.search.repeats import Tried, weigh
 from cotune.trial import Proposal, Request, Trial
 from cotune.verdict.floors import floors, holding
 from cotune.verdict.front import reference, target_means
@@ -42,7 +42,7 @@ class PredictiveSampler:
     those chosen earlier in a batch, count as run with the predicted scores, which keeps a batch diverse (the kriging
     believer of Ginsbourger, Le Riche and Carraro 2010, Kriging Is Well-Suited to Parallelize Optimization). Where both
     anchors were tried and fewer than two trials have scores, it proposes at random. Once repeated mixtures have shown
-    that runs are noisy, a mixture is run again where that is worth more than a new one (`cotune.search.repeats`).
+    that runs are noisy, the best is the best posterior mean, and a run is worth what a noisy one can teach.
     """
 
     predictor: Callable[[Problem, int], Predictor]
@@ -57,7 +57,7 @@ class PredictiveSampler:
         rng: np.random.Generator,
         count: int,
     ) -> list[Proposal]:
-        """Proposes up to `count` untried mixtures, or repeats; none once neither promises anything."""
+        """Proposes up to `count` untried mixtures; none once every possible mixture was tried."""
         opening = first_untried(anchors(problem), finished, pending, count)
         if opening:
             return opening
@@ -66,19 +66,14 @@ class PredictiveSampler:
             return random(problem, finished, pending, rng, count)
         belief = learn(problem, self, finished, int(rng.integers(2**32)))
         belief = belief.believe([request.mixture for request in pending])
-        asked = {*(trial.request for trial in finished), *pending}
-        waiting = {request.mixture for request in pending}
         proposals: list[Proposal] = []
         for _ in range(count):
             row = best_candidate(problem, belief.merit, known, rng, belief.leaders)
-            new = None if row is None else belief.proposal(row)
-            chosen = better(new, belief.tried.repeat(asked, waiting))
-            if chosen is None:
+            if row is None:
                 break
-            proposals.append(chosen)
-            waiting.add(chosen.request.mixture)
-            known.add(chosen.request.mixture)
-            belief = belief.believe([chosen.request.mixture])
+            proposals.append(belief.proposal(row))
+            known.add(proposals[-1].request.mixture)
+            belief = belief.believe([proposals[-1].request.mixture])
         return proposals
 
 
@@ -169,7 +164,7 @@ def learn(problem: Problem, sampler: PredictiveSampler, finished: Sequence[Trial
     leaders = sorted(means, key=lambda mixture: (mixture not in allowed, -means[mixture]))[:STARTS]
     x = sampler.encode(problem, problem.encode(trial.request.mixture for trial in trials))
     y = outcomes(problem, trials)
-    kept = weighed.among(allowed, is_repeated=front is None)
+    kept = weighed.among(allowed)
     return Belief(problem, sampler, seed, x, y, kept, problem.encode(leaders).astype(np.int64), least, front)
 
 

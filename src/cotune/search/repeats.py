@@ -16,12 +16,6 @@ from cotune.verdict.winner import posterior
 
 Array = NDArray[np.float64]
 
-PREFERENCE = 4.0
-"""A repeat is preferred to a new mixture that promises up to so many times as much.
-
-The gain of one seed is too little of what it begins: a lead is settled by several. Of 1, 4 and 16, 4 chose best after
-12, 24 and 48 runs on pools of small networks and on landscapes with noise of half the way from median to best.
-"""
 WORTH = 0.01
 """A repeat gains more than this share of the noise between seeds, or is not asked for."""
 TINY = 1e-300
@@ -37,7 +31,6 @@ class Tried:
 
     mixtures: tuple[Mixture, ...]
     means: Array  # [mixture]
-    sd: Array  # [mixture]
     learned: Array  # [mixture]
     noise: float
 
@@ -46,12 +39,11 @@ class Tried:
         """The highest posterior mean: that of the mixture that would be chosen now; of at least one."""
         return float(self.means.max())
 
-    def among(self, mixtures: Collection[Mixture], *, is_repeated: bool) -> Self:
-        """Gives those of `mixtures`; if they are not to be repeated, nothing is learned from another seed."""
-        places = [place for place, mixture in enumerate(self.mixtures) if mixture in mixtures]
-        learned = self.learned[places] * is_repeated
-        kept = tuple(self.mixtures[place] for place in places)
-        return replace(self, mixtures=kept, means=self.means[places], sd=self.sd[places], learned=learned)
+    def among(self, mixtures: Collection[Mixture]) -> Self:
+        """Gives those of `mixtures`."""
+        at = [place for place, mixture in enumerate(self.mixtures) if mixture in mixtures]
+        kept = tuple(self.mixtures[place] for place in at)
+        return replace(self, mixtures=kept, means=self.means[at], learned=self.learned[at])
 
     def gains(self) -> Array:
         """Gives by how much one more seed of each [mixture] is expected to raise the choice's posterior mean.
@@ -78,9 +70,9 @@ class Tried:
         place = int(gains.argmax())
         if not gains[place] > WORTH * self.noise:
             return None
-        mixture, mean, sd = self.mixtures[place], float(self.means[place]), float(self.sd[place])
+        mixture = self.mixtures[place]
         seed = next(seed for seed in count() if Request(mixture, seed) not in asked)
-        return Proposal(Request(mixture, seed), "repeat: may be the best", mean, sd, float(gains[place]))
+        return Proposal(Request(mixture, seed), "repeat: may be the best", improvement=float(gains[place]))
 
 
 def weigh(problem: Problem, groups: Mapping[Mixture, Sequence[Trial]]) -> Tried:
@@ -89,11 +81,4 @@ def weigh(problem: Problem, groups: Mapping[Mixture, Sequence[Trial]]) -> Tried:
     variance = np.maximum(found.sd**2, TINY)  # [mixture]
     gained = 1 / np.maximum(found.after_another, TINY) - 1 / np.maximum(found.noise, TINY)  # [mixture], precision
     learned = np.sqrt(np.maximum(variance - 1 / (1 / variance + gained), 0))
-    return Tried(tuple(groups), found.means, found.sd, np.where(found.seed_sd > 0, learned, 0.0), found.seed_sd)
-
-
-def better(new: Proposal | None, again: Proposal | None) -> Proposal | None:
-    """Gives a mixture that was not tried, or a repeat, if that promises more than a `PREFERENCE`th of it."""
-    if new is None or again is None or new.improvement is None or again.improvement is None:
-        return new or again
-    return again if PREFERENCE * again.improvement > new.improvement else new
+    return Tried(tuple(groups), found.means, np.where(found.seed_sd > 0, learned, 0.0), found.seed_sd)

@@ -11,6 +11,7 @@ from cotune.study.events import Rule, Stopped
 from cotune.study.fallback import propose
 from cotune.study.phases import confirmations, in_pool, kept_back, opening, spent, unfinished, within
 from cotune.study.plan import Plan
+from cotune.study.repeats import with_repeats
 from cotune.study.stops import (
     all_failed,
     left_over,
@@ -111,13 +112,17 @@ def _search(course: Course, records: Sequence[Record]) -> list[Proposal] | Stopp
     stopped = out_of_trials(problem, records, plan) or out_of_patience(problem, known, plan)
     if stopped is not None:
         return stopped
-    how_many = min(plan.batch, plan.trials - kept_back(problem, records, plan) - spent(records))
+    left = plan.trials - kept_back(problem, records, plan) - spent(records)
+    how_many = min(plan.batch, left)
     rng = np.random.default_rng([course.seed, len(records)])
     proposals = propose(problem, course.sampler, known, rng, how_many)
     if not proposals:
         return Stopped("exhausted", "the sampler has nothing left to propose")
     _check(problem, proposals, how_many)
-    return no_improvement(proposals, plan) or within_noise(problem, known, proposals, plan) or proposals
+    ended = no_improvement(proposals, plan) or within_noise(problem, known, proposals, plan)
+    if ended or not plan.repeats or plan.confirm:
+        return ended or proposals
+    return with_repeats(problem, known, proposals)
 
 
 def _confirm(course: Course, ended: SearchEnd, records: Sequence[Record], past: Past) -> list[Proposal] | Stopped:
