@@ -8,13 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cotune.testing import REGIMES, landscape
-from pretraining.known import choose_known
 from pretraining.rows import Array
 
 ASKED = 24
 """How many mixtures each problem asks about."""
-TRIED = 4
-"""So many of them were tried, where runs are noisy."""
 KNOWN = (2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 17, 20, 24, 30, 40, 60)
 """How many runs may be known."""
 SPARE = 6
@@ -102,8 +99,9 @@ def _draw(pool: Pool, rng: np.random.Generator, known: int, drop: int) -> tuple[
     """Draws one problem: parts, scores, values, and the target's place.
 
     The target may be a loss, its logarithm or an accuracy; other tasks show their losses, their accuracies or nothing.
-    Some runs are noisy: some of those are repeats, and some are asked about, for what they would score without noise.
-    Asked about are also neighbours of the best known run, and others.
+    Some runs are noisy. The known runs are both anchors and then random, spread over sizes, those that look good, or
+    those around a good one, as a search would leave them; some of noisy ones are repeats. Asked about are neighbours of
+    the best known run, and others.
     """
     part, required = _part(pool, rng, known, drop)
     parts, target = part.parts.astype(float), required[0]
@@ -111,24 +109,18 @@ def _draw(pool: Pool, rng: np.random.Generator, known: int, drop: int) -> tuple[
     scores = _scores(part, target, rng)
     noise = float(rng.choice([0, 0, 0, 0.1, 0.3, 0.6, 1.0]))
     observed = values + noise * values.std() * rng.standard_normal(len(values))
-    chosen, repeats = choose_known(parts, observed, required, known, rng), 0
+    scores = scores + 0.7 * noise * scores.std(axis=0) * rng.standard_normal(scores.shape)
+    first = _anchors(parts, required) if rng.random() < 0.9 else []
+    order = _preference(parts, observed, rng)
+    order[first] = -np.inf
+    chosen, repeats = np.argsort(order)[:known], known // 4
+    if noise and rng.random() < 0.5 and repeats:
+        chosen[known - repeats :] = rng.choice(chosen, repeats)
     asked = _asked(parts, chosen, observed, rng)
-    if noise:
-        repeats = int(rng.integers(known // 4 + 1))
-        chosen[known - repeats :] = _repeated(chosen[: known - repeats], observed, repeats, rng)
-        asked[:TRIED] = rng.choice(chosen, TRIED)
-    again = values[chosen] + noise * values.std() * rng.standard_normal(known)
-    shown = np.concatenate([np.where(np.arange(known) < known - repeats, observed[chosen], again), values[asked]])
+    again = noise * values.std() * rng.standard_normal(known) * (np.arange(known) >= known - repeats)
+    shown = np.concatenate([observed[chosen] + again, values[asked]])
     both = np.concatenate([chosen, asked])
-    seen = scores[both] + 0.7 * noise * scores.std(axis=0) * rng.standard_normal((len(both), scores.shape[1]))
-    return parts[both], seen, shown, target
-
-
-def _repeated(chosen: NDArray[np.int64], observed: Array, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Gives `count` of the `chosen` runs, those that look good more often."""
-    rank = np.argsort(np.argsort(-observed[chosen]))
-    odds = 1 / (1.0 + rank)
-    return rng.choice(chosen, count, p=odds / odds.sum())
+    return parts[both], scores[both], shown, target
 
 
 def _part(pool: Pool, rng: np.random.Generator, known: int, drop: int) -> tuple[Pool, list[int]]:
@@ -164,6 +156,29 @@ def _target_values(losses: Array, right: Array, rng: np.random.Generator) -> Arr
     if kind == 2 and right.std() > 0:
         return right
     return 0.5 * losses / max(losses.std(), 1e-9) + right / max(right.std(), 1e-9) if kind == 3 else losses
+
+
+def _anchors(parts: Array, required: Sequence[int]) -> list[int]:
+    alone = np.zeros(parts.shape[1])
+    alone[required] = 1
+    found = [np.flatnonzero((parts == wanted).all(axis=1)) for wanted in (alone, np.ones(parts.shape[1]))]
+    return [int(rows[0]) for rows in found if len(rows)]
+
+
+def _preference(parts: Array, observed: Array, rng: np.random.Generator) -> Array:
+    """Gives numbers [run]; the runs with the lowest are known first."""
+    kind, uniform = rng.random(), rng.random(len(parts))
+    if kind < 0.25:
+        return uniform
+    if kind < 0.35:
+        return np.abs((parts > 0).mean(axis=1) - uniform)
+    standard = (observed - observed.mean()) / max(float(observed.std()), 1e-9)
+    blurred = rng.standard_normal(len(parts)) - rng.uniform(0.3, 3) * standard
+    if kind < 0.7:
+        return np.asarray(blurred)
+    found = parts[blurred.argmin()] > 0
+    away = ((parts > 0) != found).sum(axis=1)
+    return np.asarray(away + 2 * uniform - rng.uniform(0, 1.5) * standard)
 
 
 def _asked(parts: Array, chosen: NDArray[np.int64], observed: Array, rng: np.random.Generator) -> NDArray[np.int64]:
