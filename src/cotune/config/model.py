@@ -26,7 +26,7 @@ class Search(Section):
     `trials` counts every fine-tuning of the study: anchors, repeats, confirmation and failures included. `patience` is
     how many fine-tunings in a row may bring no better value; `min_improvement` the expected improvement, as a score,
     below which it is not worth another one; `min_improvement_noise` the same in standard deviations between seeds.
-    `confirm` is how many fresh seeds confirm the winner and each anchor.
+    `confirm` is how many fresh seeds confirm the winner and each anchor; with 0 the search repeats what may be best.
     """
 
     trials: int = Field(default=24, ge=1)

@@ -98,7 +98,7 @@ class Study:
             min_improvement_noise: The same as a fraction of the noise between seeds, the standard deviation pooled over
                 repeated mixtures; never while nothing was repeated.
             confirm: Fresh seeds for the winner and each anchor, equally many for each; fewer where that would take
-                more fine-tunings than the search gets.
+                more fine-tunings than the search gets. With 0 the search itself repeats what may be best.
             batch: How many requests are proposed and handed to `evaluate` together.
             repeats: Whether the anchors are repeated and the winner confirmed; a table without noise needs neither.
             base: Whether the untrained base model is scored; it costs no fine-tuning.
