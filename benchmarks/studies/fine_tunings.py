@@ -19,15 +19,15 @@ WORTH = 0.02
 
 def measure(sources: Sources) -> Found:
     """Searches pools of 8 datasets or more, where 96 runs are not all there is, and landscapes."""
-    problems = pool_problems(sources.pools, sources.limit(9), least=LEAST) + landscape_problems(sources.limit(7))
+    problems = pool_problems(sources.pools, sources.limit(36), least=LEAST) + landscape_problems(sources.limit(7))
     return regrets(cases(problems, METHODS), Rules(BUDGETS), sources).to_json()
 
 
-def recommended(found: Regrets) -> int:
-    """Gives the least budget that its double improves on by less than `WORTH`; the largest if there is none."""
+def recommended(found: Regrets) -> int | None:
+    """Gives the least budget that its double improves on by less than `WORTH`, none if none is."""
     level = {budget: found.mean("default", budget)[0] for budget in found.budgets}
     enough = [budget for budget in level if 2 * budget in level and level[budget] - level[2 * budget] < WORTH]
-    return min(enough, default=max(level))
+    return min(enough, default=None)
 
 
 def text(result: Found) -> str:
@@ -41,6 +41,12 @@ def text(result: Found) -> str:
         means = [shown(found.mean(method, budget)) for method in METHODS]
         lines[str(budget)] = (*means, f"{low:.3f} to {high:.3f}", f"{np.mean(regret == 0):.0%}")
     budget = recommended(found)
+    if budget is None:
+        advice = (
+            f"**No budget here is enough**: twice as many fine-tunings still improve on each by {WORTH} or more in "
+            f"mean regret ({len(found.problems)} problems). Take as many as you can pay."
+        )
+        return f"{table(head, lines)}\n\n{advice}"
     advice = (
         f"**Recommended: {budget} fine-tunings.** It is the least budget that twice as many improve on by less than "
         f"{WORTH} in mean regret ({len(found.problems)} problems)."

@@ -18,7 +18,9 @@ def test_the_recommended_budget_is_the_least_whose_double_hardly_helps():
     assert fine_tunings.recommended(found) == 24
     assert "**Recommended: 24 fine-tunings.**" in fine_tunings.text(found.to_json())
     steep = planted({"default": [0.5, 0.4, 0.3]}, (6, 12, 24))
-    assert fine_tunings.recommended(steep) == 24
+    assert fine_tunings.recommended(steep) is None
+    all_steep = planted({method: [0.5, 0.4, 0.3] for method in fine_tunings.METHODS}, (6, 12, 24))
+    assert "**No budget here is enough**" in fine_tunings.text(all_steep.to_json())
 
 
 def late(runs: int) -> list[float]:

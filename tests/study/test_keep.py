@@ -36,6 +36,14 @@ def test_the_best_that_keeps_it_wins_and_it_is_said(tmp_path: Path) -> None:
     assert "b" in (free.verdict().winner or Mixture()).names
 
 
+def test_a_search_long_enough_for_alarms_keeps_it_too(tmp_path: Path) -> None:
+    wide = Problem([*POOL, Task("e"), Task("f")], ["a"], keep={"g": 0.03})
+    study = Study(tmp_path, wide)
+    study.run(each(measure), trials=26, confirm=1)
+    assert study.stopped == "trials"
+    assert "b" not in (study.verdict().winner or Mixture()).names
+
+
 def test_without_the_base_model_nothing_is_trained(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"keep compares \['g'\] with the untrained base model, which base=False"):
         Study(tmp_path, PROBLEM).run(each(measure), trials=8, base=False)

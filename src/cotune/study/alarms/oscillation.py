@@ -45,9 +45,11 @@ def leaders_of(problem: Problem, records: Sequence[Record], recent: int) -> list
     """Gives the mixture with the best posterior mean before and after each of the last `recent` fine-tunings."""
     from cotune.verdict import choose  # with SciPy, so late
 
+    base = [record.trial for record in records if record.trial is not None and not len(record.request.mixture)]
     trials = [record.trial for record in records if is_comparable(record) and record.trial is not None]
     scored = [trial for trial in trials if trial.is_finished]
-    return [choose(problem, scored[:end]) for end in range(max(1, len(scored) - recent), len(scored) + 1)]
+    ends = range(max(1, len(scored) - recent), len(scored) + 1)
+    return [choose(problem, [*base, *scored[:end]]) for end in ends]
 
 
 def returns(leaders: Sequence[Mixture]) -> int:
