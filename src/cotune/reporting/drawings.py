@@ -80,9 +80,9 @@ def _comparison(line: Comparison) -> Bar:
 
 def _guard(line: Guard) -> Bar:
     gap, tone = line.difference, {"kept": "good", "lost": "bad", "open": "plain"}[line.state]
-    note = f"{points(gap.mean, sign=True)} {interval(gap)}, -{points(line.margin)} allowed"
+    note = f"{points(gap.mean, sign=True)} {interval(gap)}"
     low, high = (None, None) if gap.low is None or gap.high is None else (100 * gap.low, 100 * gap.high)
-    return Bar(f"{line.dataset}: {line.title}", 100 * gap.mean, low, high, tone, note)
+    return Bar(f"{line.dataset} (-{points(line.margin)}): {line.title}", 100 * gap.mean, low, high, tone, note)
 
 
 def _final(score: FinalScore, report: Report, *, is_first: bool) -> Bar:
