@@ -43,3 +43,11 @@ def test_boxes_fill_exactly_what_is_left(targets: int) -> None:
     inside = ((spots[:, None] >= low) & (spots[:, None] < high)).all(axis=2).sum(axis=1)
     free = (spots >= reference).all(axis=1) & ~(spots[:, None] < points).all(axis=2).any(axis=1)
     np.testing.assert_array_equal(inside, free.astype(int))
+
+
+def test_dominated_points_and_those_below_the_reference_add_no_box() -> None:
+    rng = np.random.default_rng(0)
+    points, reference = rng.random((60, 4)), np.full(4, 0.3)
+    telling = points[(points > reference).all(axis=1)]
+    lows, _ = boxes(points, reference)
+    assert len(lows) == len(boxes(telling[undominated(telling)], reference)[0]) < 1000

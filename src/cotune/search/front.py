@@ -13,6 +13,9 @@ Array = NDArray[np.float64]
 SHUFFLES = 8
 """Random orders in which the targets' samples are paired; more is nearer to independence and slower."""
 
+CHUNK = 2**17
+"""About how many pairs of boxes and mixtures are worked on at a time: they fit a processor's cache."""
+
 
 @dataclass(frozen=True)
 class MeasuredFront:
@@ -30,13 +33,21 @@ class MeasuredFront:
         Algorithms). So predictions have to be right for each target alone, not jointly.
         """
         lows, highs = boxes(self.points, self.reference)  # [box, target]
-        total = np.ones((len(lows), predicted.shape[1]))  # [box, mixture]
-        for target in range(predicted.shape[2]):
-            edges, place = np.unique(np.concatenate([lows[:, target], highs[:, target]]), return_inverse=True)
-            gains = np.array([_gain(predicted[:, :, target], edge) for edge in edges])  # [edge, mixture]
-            low, high = np.split(gains[place], 2)
-            total *= low - high
-        return np.asarray(np.maximum(total, 0.0).sum(axis=0))
+        sides = [_sides(predicted[:, :, t], lows[:, t], highs[:, t]) for t in range(predicted.shape[2])]
+        found, step = np.zeros(predicted.shape[1]), max(1, CHUNK // max(predicted.shape[1], 1))
+        for start in range(0, len(lows), step):
+            total = np.ones((len(lows[start : start + step]), predicted.shape[1]))  # [box, mixture]
+            for gains, low, high in sides:
+                total *= gains[low[start : start + step]] - gains[high[start : start + step]]
+            found += np.maximum(total, 0.0).sum(axis=0)
+        return found
+
+
+def _sides(samples: Array, lows: Array, highs: Array) -> tuple[Array, NDArray[np.int64], NDArray[np.int64]]:
+    """Gives gains [edge, mixture] over a target's edges, and which of these are each box's `lows` and `highs`."""
+    edges, place = np.unique(np.concatenate([lows, highs]), return_inverse=True)
+    low, high = np.split(place, 2)
+    return np.array([_gain(samples, edge) for edge in edges]), low, high
 
 
 def _gain(samples: Array, edge: float) -> Array:
