@@ -1,5 +1,7 @@
 """The front by hand, and the verdict on the worst of several targets."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from noisy_runs import HIT, MISS, bare, pool, records
@@ -52,6 +54,15 @@ def test_a_mixture_that_loses_what_is_to_be_kept_is_not_on_the_front() -> None:
     assert found is not None
     assert [line.mixture for line in found.best] == [AB, ABD]
     assert [line.mixture for line in found.lines if not line.is_allowed] == [ABC]
+
+
+def test_many_targets_have_a_verdict_at_once_and_no_front() -> None:
+    names = [f"t{number}" for number in range(9)]
+    problem, rng = Problem(pool([*names, *"abcdef"]), names), np.random.default_rng(0)
+    mixtures = [Mixture.of([*names, *others]) for size in range(4) for others in combinations("abcdef", size)]
+    trials = [Trial(Request(m), {t: TaskResult(float(rng.random())) for t in names}) for m in mixtures]
+    assert front(problem, trials) is None  # nearly all of 42 are on it: a volume would take hours
+    assert judge(problem, records(*(("x", trial) for trial in trials)), resamples=100).front is None
 
 
 def test_one_target_has_no_front() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cotune.mixture import BASE, Mixture
-from cotune.problem import Problem
+from cotune.problem import MOST_FRONT, Problem
 from cotune.trial import Trial
 from cotune.verdict.floors import is_judgeable
 from cotune.verdict.hypervolume import hypervolume, undominated
@@ -57,9 +57,9 @@ class Front:
 
 
 def front(problem: Problem, trials: Sequence[Trial]) -> Front | None:
-    """Gives the front of the trained mixtures; None for a single target, or before it can be known."""
+    """Gives the front of the trained mixtures; None but for 2 to `MOST_FRONT` targets, or before it can be known."""
     groups = trained(problem, trials)
-    if len(problem.targets) == 1 or not groups or not is_judgeable(problem, trials):
+    if not 2 <= len(problem.targets) <= MOST_FRONT or not groups or not is_judgeable(problem, trials):
         return None
     points = target_means(problem, groups)  # [mixture, target]
     spare = slack(problem, trials)
