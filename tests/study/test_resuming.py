@@ -8,8 +8,9 @@ import pytest
 from gains import POOL, Tuned, counted, essence, measure, problem, run, sampler
 
 from cotune import Mixture, Problem, Request, each
-from cotune.journal import JournalError
-from cotune.study import Study
+from cotune.journal import JournalError, read_journal
+from cotune.study import Plan, Study
+from cotune.study.steps import Course, search_end
 
 
 class Cut(BaseException):
@@ -46,6 +47,17 @@ def test_cut_and_resumed_a_study_equals_an_uninterrupted_one(tmp_path: Path, cut
     run(tmp_path / "cut", evaluate, trials=20, batch=batch)
     assert not done & set(calls)
     assert essence(tmp_path / "cut") == essence(tmp_path / "whole")
+
+
+def test_a_search_that_ended_under_an_earlier_version_stays_ended(tmp_path: Path) -> None:
+    expected = 0.5 / 7.5
+    study = run(tmp_path, trials=30, min_improvement=expected, confirm=1)
+    log = tmp_path / "log.jsonl"
+    log.write_text(log.read_text().replace('"min_improvement_noise":null,', ""))
+    assert "min_improvement_noise" not in log.read_text()
+    course = Course(study.problem, sampler, Plan(30, min_improvement=expected, confirm=1), study.seed)
+    entries = [entry.payload for entry in read_journal(tmp_path).logged("search ended")]
+    assert search_end(course, entries) is not None
 
 
 def test_replaying_the_records_gives_the_same_proposals(tmp_path: Path) -> None:

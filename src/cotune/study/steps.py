@@ -28,6 +28,9 @@ from cotune.trial_json import Json, JsonObject
 if TYPE_CHECKING:  # at run time it would import SciPy, which a study with its own sampler does without
     from cotune.search import Sampler
 
+LATER_RULES: JsonObject = {"min_improvement_noise": None}
+"""Rules that logs of earlier versions do not name, which were off then."""
+
 
 @dataclass(frozen=True)
 class SearchEnd:
@@ -65,7 +68,7 @@ class Past:
 
 def search_end(course: Course, entries: Sequence[Mapping[str, Json]]) -> SearchEnd | None:
     """Gives how the search ended before under these rules, so that a resumed confirmation stays what it was."""
-    same = [payload for payload in entries if payload["rules"] == course.rules()]
+    same = [payload for payload in entries if LATER_RULES | cast(JsonObject, payload["rules"]) == course.rules()]
     if not same:
         return None
     stopped = Stopped(cast(Rule, same[-1]["rule"]), cast(str, same[-1]["message"]))
