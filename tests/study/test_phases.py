@@ -2,13 +2,17 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from gains import counted, problem, run, sampler, score
 
-from cotune import Mixture, each
+from cotune import Mixture, Request, TaskResult, Trial, each
 from cotune.journal import read_journal
 from cotune.mixture import BASE
+from cotune.search import process
 from cotune.study import Event, Plan, Proposed, Round, Stopped, Study
+from cotune.tally import Tally
+from cotune.trial import ExampleResults
 
 
 def test_phases_come_in_order_and_the_budget_is_exact(tmp_path: Path) -> None:
@@ -91,6 +95,23 @@ def test_what_is_said_to_come_next_is_what_comes(tmp_path: Path, trials: int, ga
     last = read_journal(tmp_path).logged("stopped")[-1].payload
     assert [found.to_json() for found in said if isinstance(found, Stopped)] == [last]
     assert study.upcoming(Plan(trials), sampler=sampler) == said[-1]
+
+
+def with_examples(request: Request) -> Trial:
+    """Scores 60 dev examples, so that scores are noisy by the choice of them."""
+    rng = np.random.default_rng([request.seed, *map(ord, "".join(request.mixture.names))])
+    hits = rng.random(60) < 0.3 + 0.05 * len(request.mixture)
+    tallies = tuple((Tally("", float(hit), 1.0),) for hit in hits)
+    return Trial(request, {"a": TaskResult(hits.mean(), examples=ExampleResults(tuple(map(str, range(60))), tallies))})
+
+
+@pytest.mark.parametrize("trials", [5, 7, 9])
+def test_what_is_said_to_come_next_does_not_depend_on_the_reading_of_examples(tmp_path: Path, trials: int) -> None:
+    for more in (0, 1):
+        study, options = Study(tmp_path, problem()), {"trials": trials + more, "confirm": 0, "repeats": False}
+        said = study.upcoming(Plan(**options), sampler=process) if more else []
+        study.run(each(with_examples), sampler=process, **options)
+    assert said == [study.records()[-1].proposal]
 
 
 def test_few_trials_shrink_repeats_and_confirmation_but_never_the_search() -> None:

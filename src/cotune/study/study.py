@@ -128,14 +128,14 @@ class Study:
         Raises:
             ValueError: the sampler broke its contract.
         """
-        view = self.view()
+        view = self.view(examples=False)  # as a run proposes, which sees no examples either
         records = list(view.records) if view else []
         course = Course(self.problem, sampler or _default_sampler(), plan, self.seed)
         waiting = all_failed(in_pool(self.problem, records), patient=True) or open_requests(course, records)
         if waiting:
             return waiting if isinstance(waiting, Stopped) else [record.proposal for record in waiting]
         ended = search_end(course, [entry.payload for entry in view.logged("search ended")] if view else [])
-        return next_step(course, records, ended, Past(lambda: records, _nobody))
+        return next_step(course, records, ended, Past(self.records, _nobody))
 
     def _open(self, evaluate: Evaluate) -> Journal:
         own: Mapping[str, object] = evaluate.settings() if isinstance(evaluate, Comparable) else {}
