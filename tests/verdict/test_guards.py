@@ -7,7 +7,7 @@ from cotune.mixture import BASE, Mixture
 from cotune.problem import Problem
 from cotune.trial import ExampleResults, Record, Request, TaskResult, Trial
 from cotune.verdict import choose, judge
-from cotune.verdict.floors import floors, holding
+from cotune.verdict.floors import floors, holding, keeps
 from cotune.verdict.winner import slack
 
 A, AB, AC, ABC = Mixture.of("a"), Mixture.of("ab"), Mixture.of("ac"), Mixture.of("abc")
@@ -27,6 +27,17 @@ def test_floors_lie_a_margin_below_the_base_model() -> None:
     assert floors(PROBLEM, runs(KEPT)) == pytest.approx({"g": 0.48})
     assert holding(PROBLEM, runs(KEPT), {"g": 0.48}) == {BASE, A, AC, ALL}
     assert floors(Problem(pool("abcg"), ["a"]), runs(KEPT)) == {}
+
+
+@pytest.mark.parametrize(("margin", "base", "score"), [(0.1, 0.8, 0.7), (0.0, 0.7, 0.7)])
+def test_a_score_on_the_floor_is_kept_whatever_rounding_says(margin: float, base: float, score: float) -> None:
+    problem = Problem(pool("abcg"), ["a"], keep={"g": margin})
+    trials = [bare(BASE, 0.1, g=base), *(bare(A, 0.5, seed, g=score) for seed in range(3))]
+    assert holding(problem, trials, floors(problem, trials)) == {BASE, A}
+    assert keeps(trials[1], floors(problem, trials))
+    assert slack(problem, trials) == {A: 0.0}
+    verdict = judge(problem, records(*(("confirm: x", trial) for trial in trials)))
+    assert [line.state for line in verdict.guards] == ["kept"]
 
 
 def test_a_base_model_without_a_score_is_named() -> None:

@@ -9,6 +9,9 @@ from cotune.problem import Problem
 from cotune.trial import Trial
 from cotune.verdict.noise import by_mixture, scored
 
+ROUNDING = 1e-9
+"""What a score may lack of its floor by rounding alone: 0.8 - 0.1 is more than 0.7."""
+
 
 def floors(problem: Problem, trials: Iterable[Trial]) -> dict[str, float]:
     """Gives the base model's score less the margin for each dataset to keep; none where nothing is to be kept.
@@ -34,7 +37,7 @@ def is_judgeable(problem: Problem, trials: Iterable[Trial]) -> bool:
 
 def keeps(trial: Trial, least: Mapping[str, float]) -> bool:
     """Tells whether one scored trial is at the `least` on each dataset to keep, or above."""
-    return all((trial.results[name].score or 0.0) >= floor for name, floor in least.items())
+    return all((trial.results[name].score or 0.0) >= floor - ROUNDING for name, floor in least.items())
 
 
 def _base(problem: Problem, trials: Iterable[Trial]) -> Trial | None:
@@ -46,6 +49,6 @@ def holding(problem: Problem, trials: Iterable[Trial], least: Mapping[str, float
     found = set()
     for mixture, runs in by_mixture(scored(problem, trials)).items():
         means = {name: np.mean([run.results[name].score or 0.0 for run in runs]) for name in least}
-        if all(means[name] >= floor for name, floor in least.items()):
+        if all(means[name] >= floor - ROUNDING for name, floor in least.items()):
             found.add(mixture)
     return found

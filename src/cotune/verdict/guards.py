@@ -7,6 +7,7 @@ from typing import Literal
 from cotune.mixture import BASE, Mixture
 from cotune.problem import Problem
 from cotune.trial import Trial
+from cotune.verdict.floors import ROUNDING
 from cotune.verdict.noise import by_mixture, scored, seed_noise
 from cotune.verdict.paired import Chance, Estimate, difference, resample
 from cotune.verdict.wording import interval, points, title, unit
@@ -50,7 +51,7 @@ def guards(
 def _state(gap: Estimate, margin: float) -> State:
     if gap.low is None or gap.high is None:
         return "open"
-    return "kept" if gap.low >= -margin else "lost" if gap.high < -margin else "open"
+    return "kept" if gap.low >= -margin - ROUNDING else "lost" if gap.high < -margin - ROUNDING else "open"
 
 
 def kept_words(lines: Sequence[Guard]) -> str:

@@ -10,13 +10,11 @@ from cotune.mixture import Mixture
 from cotune.problem import Problem
 from cotune.trial import Trial
 from cotune.verdict.additive import Fit, fit_additive
-from cotune.verdict.floors import floors
+from cotune.verdict.floors import ROUNDING, floors
 from cotune.verdict.noise import by_mixture, example_noise, scored, seed_noise
 
 USUAL = 0.1
 """Variance between seeds that is expected before any is measured, in units of that between mixtures."""
-TINY = 1e-9
-"""A gap that rounding makes."""
 
 
 def choose(problem: Problem, trials: Iterable[Trial]) -> Mixture:
@@ -56,7 +54,7 @@ def slack(problem: Problem, trials: Sequence[Trial]) -> dict[Mixture, float]:
     spare = dict.fromkeys(groups, float("inf"))
     for name, floor in (floors(problem, trials) if groups else {}).items():
         values = fit_groups(problem.alone(name), groups).values  # [mixture]
-        gaps = np.where(np.abs(values - floor) < TINY, 0.0, values - floor).tolist()
+        gaps = np.where(np.abs(values - floor) < ROUNDING, 0.0, values - floor).tolist()
         spare = {mixture: min(spare[mixture], gap) for mixture, gap in zip(groups, gaps, strict=True)}
     return spare
 
