@@ -66,11 +66,19 @@ def test_most_of_a_search_is_spent_on_what_keeps_it():
 def test_while_nothing_keeps_it_the_search_looks_for_what_does():
     gone = [trial(Mixture())] + [trial(Mixture.of(names)) for names in ("ab", "abc", "abde")]
     belief = learn(PROBLEM, search.default, gone, 0)
-    assert not belief.tried.mixtures
+    assert not belief.allowed.mixtures
     with_b, without = belief.merit(PROBLEM.encode([Mixture.of("abf"), Mixture.of("af")]).astype(np.int64))
     assert without > with_b
     proposal = belief.proposal(PROBLEM.encode([Mixture.of("af")])[0].astype(np.int64))
     assert (proposal.reason, proposal.improvement) == ("predicted to keep what is to be kept", None)
+
+
+def test_a_predictor_that_does_not_see_what_is_kept_goes_on_by_what_it_sees():
+    base = Trial(Request(Mixture()), {"a": TaskResult(0.4), "h": TaskResult(9.0)})  # whom nothing reaches
+    trials = [base, *run(search.default, Problem(POOL, ["a"]), 8)[1:]]
+    proposals = search.prior_fitted(PROBLEM, trials, [], np.random.default_rng(0), 3)
+    assert {proposal.reason for proposal in proposals} == {"predicted to improve"}
+    assert all({"b", "c"} <= set(proposal.request.mixture.names) for proposal in proposals)
 
 
 def test_without_the_base_model_a_search_says_what_is_missing():

@@ -86,7 +86,8 @@ class Belief:
     seed: int
     x: Array
     y: Array
-    tried: Tried  # the measured ones that keep what is to be kept
+    measured: Tried
+    allowed: Tried  # the measured ones that keep what is to be kept
     leaders: NDArray[np.int64]  # [mixture, task], the best measured ones
     floors: Mapping[str, float]
     front: MeasuredFront | None = None
@@ -117,13 +118,23 @@ class Belief:
         """Gives the acquisition's merit [mixture] of `parts` [mixture, task], times the chance that they are allowed.
 
         While no measured mixture is, that chance alone (Gelbart, Snoek and Adams, 2014, Bayesian Optimization with
-        Unknown Constraints).
+        Unknown Constraints), if it is predicted.
         """
         predicted = self.outcomes(parts)
         chance = feasibility(self.problem, predicted, self.floors)  # [mixture]
-        if not self.tried.mixtures:
+        if self._seeks_allowed(predicted):
             return chance
         return np.asarray(chance * self._gain(predicted))
+
+    def _seeks_allowed(self, predicted: Array) -> bool:
+        """Tells whether nothing that was measured is allowed, and `predicted` says what might be."""
+        kept = [predicted[:, :, self.problem.measured.index(name)] for name in self.floors]
+        return not self.allowed.mixtures and any(bool(np.isfinite(samples).all()) for samples in kept)
+
+    @property
+    def tried(self) -> Tried:
+        """The mixtures to improve on: the allowed ones, or all while none is."""
+        return self.allowed if self.allowed.mixtures else self.measured
 
     def _gain(self, predicted: Array) -> Array:
         """Gives the worth [mixture] of predictions [sample, mixture, output]: volume for a front, else merit."""
@@ -137,7 +148,7 @@ class Belief:
         predicted = self.outcomes(parts[None])  # [sample, 1, output]
         values = objective(self.problem, predicted)  # [sample, 1]
         chance = feasibility(self.problem, predicted, self.floors)  # [1]
-        nothing_holds = not self.tried.mixtures
+        nothing_holds = self._seeks_allowed(predicted)
         gain = None
         if not nothing_holds and self.front is None:  # a gain in volume is no gain in score
             later = after_one_run(values, self.tried.noise)
@@ -164,8 +175,8 @@ def learn(problem: Problem, sampler: PredictiveSampler, finished: Sequence[Trial
     leaders = sorted(means, key=lambda mixture: (mixture not in allowed, -means[mixture]))[:STARTS]
     x = sampler.encode(problem, problem.encode(trial.request.mixture for trial in trials))
     y = outcomes(problem, trials)
-    kept = weighed.among(allowed)
-    return Belief(problem, sampler, seed, x, y, kept, problem.encode(leaders).astype(np.int64), least, front)
+    starts = problem.encode(leaders).astype(np.int64)
+    return Belief(problem, sampler, seed, x, y, weighed, weighed.among(allowed), starts, least, front)
 
 
 def _front(problem: Problem, finished: Sequence[Trial], allowed: Set[Mixture]) -> MeasuredFront:
