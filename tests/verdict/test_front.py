@@ -54,6 +54,7 @@ def test_a_mixture_that_loses_what_is_to_be_kept_is_not_on_the_front() -> None:
     assert found is not None
     assert [line.mixture for line in found.best] == [AB, ABD]
     assert [line.mixture for line in found.lines if not line.is_allowed] == [ABC]
+    assert [line.mixture for line in found.lines if line.is_dominated] == [ABCD]  # by what may win alone
 
 
 def test_many_targets_have_a_verdict_at_once_and_no_front() -> None:

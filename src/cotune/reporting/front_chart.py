@@ -19,7 +19,7 @@ def front_chart(found: Front) -> str:
         mark(drawing, "line", "whisker", {"x1": x(at - wide), "x2": x(at + wide), "y1": y(high), "y2": y(high)})
         mark(drawing, "line", "whisker", {"x1": x(at), "x2": x(at), "y1": y(high - tall), "y2": y(high + tall)})
         tip = f"{line.title}: {across} {at:.1f}, {up} {high:.1f} ({line.seeds} seeds; {place_of(line)})"
-        tone = "plain" if line.is_dominated else "good"
+        tone = "good" if line in found.best else "plain"
         mark(drawing, "circle", f"dot {tone}", {"cx": x(at), "cy": y(high), "r": 4}, tip)
     return markup(drawing)
 

@@ -109,7 +109,7 @@ def _guards(report: Report) -> Table:
 
 
 def _front(front: Front) -> Table:
-    shown = sorted(front.lines, key=lambda line: (line.is_dominated, not line.is_allowed))[:MOST_TRIALS]
+    shown = sorted(front.lines, key=lambda line: (line not in front.best, not line.is_allowed))[:MOST_TRIALS]
     columns = ["mixture", *front.reference, "seeds", ""]
     title = (
         f"\nFront: {len(front.best)} of {len(front.lines)} mixtures, means over seeds in points; "

@@ -11,7 +11,7 @@ from cotune.mixture import BASE, Mixture
 from cotune.problem import MOST_FRONT, Problem
 from cotune.trial import Trial
 from cotune.verdict.floors import is_judgeable
-from cotune.verdict.hypervolume import hypervolume, undominated
+from cotune.verdict.hypervolume import dominated, hypervolume
 from cotune.verdict.noise import by_mixture, scored, seed_noise
 from cotune.verdict.winner import slack, trained
 from cotune.verdict.wording import title
@@ -64,8 +64,7 @@ def front(problem: Problem, trials: Sequence[Trial]) -> Front | None:
     points = target_means(problem, groups)  # [mixture, target]
     spare = slack(problem, trials)
     allowed = np.array([spare[mixture] >= 0 for mixture in groups])  # [mixture]
-    best = np.zeros(len(groups), dtype=bool)
-    best[allowed] = undominated(points[allowed])
+    beaten = dominated(points, points[allowed])  # [mixture]
     floor, origin = reference(problem, trials)
     noise = {name: _sd(problem.alone(name), trials) for name in problem.targets}
     lines = [
@@ -75,14 +74,14 @@ def front(problem: Problem, trials: Sequence[Trial]) -> Front | None:
             dict(zip(problem.targets, row.tolist(), strict=True)),
             {name: None if sd is None else sd / sqrt(len(runs)) for name, sd in noise.items()},
             len(runs),
-            is_dominated=not on_front,
+            is_dominated=bool(is_beaten),
             is_allowed=bool(is_allowed),
         )
-        for (mixture, runs), row, on_front, is_allowed in zip(groups.items(), points, best, allowed, strict=True)
+        for (mixture, runs), row, is_beaten, is_allowed in zip(groups.items(), points, beaten, allowed, strict=True)
     ]
-    lines.sort(key=lambda line: (line.is_dominated, *(-score for score in line.scores.values())))
+    lines.sort(key=lambda line: (line.is_dominated or not line.is_allowed, *(-score for score in line.scores.values())))
     at = dict(zip(problem.targets, floor.tolist(), strict=True))
-    return Front(tuple(lines), at, origin, hypervolume(points[best], floor))
+    return Front(tuple(lines), at, origin, hypervolume(points[allowed & ~beaten], floor))
 
 
 def front_words(found: Front) -> str:

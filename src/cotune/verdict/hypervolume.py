@@ -14,9 +14,14 @@ def undominated(points: Array) -> NDArray[np.bool_]:
     >>> undominated(np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.5]])).tolist()
     [True, True, False]
     """
-    as_good = (points[None] >= points[:, None]).all(axis=2)  # [point, rival]
-    better = (points[None] > points[:, None]).any(axis=2)  # [point, rival]
-    return np.asarray((as_good & better).sum(axis=1) == 0)
+    return ~dominated(points, points)
+
+
+def dominated(points: Array, rivals: Array) -> NDArray[np.bool_]:
+    """Tells for each of `points` whether one of `rivals` [rival, target] is as good on all targets, better on one."""
+    as_good = (rivals[None] >= points[:, None]).all(axis=2)  # [point, rival]
+    better = (rivals[None] > points[:, None]).any(axis=2)  # [point, rival]
+    return np.asarray((as_good & better).sum(axis=1) > 0)
 
 
 def hypervolume(points: Array, reference: Array) -> float:
