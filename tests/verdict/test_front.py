@@ -10,7 +10,7 @@ from cotune.mixture import BASE, Mixture
 from cotune.problem import Problem
 from cotune.trial import ExampleResults, Request, TaskResult, Trial
 from cotune.verdict import choose, judge
-from cotune.verdict.front import front
+from cotune.verdict.front import front, front_words
 from cotune.verdict.noise import by_mixture, example_noise, influence
 from cotune.verdict.paired import Chance, resample
 
@@ -55,6 +55,14 @@ def test_a_mixture_that_loses_what_is_to_be_kept_is_not_on_the_front() -> None:
     assert [line.mixture for line in found.best] == [AB, ABD]
     assert [line.mixture for line in found.lines if not line.is_allowed] == [ABC]
     assert [line.mixture for line in found.lines if line.is_dominated] == [ABCD]  # by what may win alone
+
+
+def test_a_front_without_mixtures_is_said_to_have_none() -> None:
+    problem = Problem(pool("abcd"), ["a", "b"], objective="pareto", keep={"d": 0.0})
+    found = front(problem, [bare(BASE, 0.3, b=0.3, d=0.5), bare(AB, 0.5, b=0.5, d=0.4)])
+    assert found is not None
+    assert (found.best, found.hypervolume) == ((), 0.0)
+    assert front_words(found) == " None of 1 mixtures is on the front of a, b: none keeps enough."
 
 
 def test_many_targets_have_a_verdict_at_once_and_no_front() -> None:

@@ -86,11 +86,15 @@ def front(problem: Problem, trials: Sequence[Trial]) -> Front | None:
 
 def front_words(found: Front) -> str:
     """Gives in a sentence which mixtures are on the front and what they dominate."""
-    names = [line.title for line in found.best[:NAMED]]
+    if not found.best:
+        return (
+            f" None of {len(found.lines)} mixtures is on the front of {', '.join(found.reference)}: none keeps enough."
+        )
+    titles = [line.title for line in found.best[:NAMED]]
     more = [f"{len(found.best) - NAMED} more"] if len(found.best) > NAMED else []
     return (
         f" By mean scores, {len(found.best)} of {len(found.lines)} mixtures are on the front of "
-        f"{', '.join(found.reference)}: {'; '.join([*names, *more])} (hypervolume {found.hypervolume:.4g} above "
+        f"{', '.join(found.reference)}: {'; '.join([*titles, *more])} (hypervolume {found.hypervolume:.4g} above "
         f"{found.origin})."
     )
 
