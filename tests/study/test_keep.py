@@ -60,7 +60,21 @@ def test_a_base_model_that_is_not_scored_on_it_ends_the_study_at_once(tmp_path: 
     assert (end.payload["rule"], end.payload["message"]) == (
         "failures",
         "the base model, whose scores on ['g'] are to be kept, could not be scored: no score for 'g', which is to be "
-        "kept (keep). Remove the cause, or leave keep out",
+        "kept (keep). Remove its cause, or leave keep out, and start afresh: delete the study's folder, or name "
+        "another (name=NAME, --runs DIR)",
+    )
+    study.run(each(measure), trials=8)  # it was tried twice, and is not tried again
+    assert len(study.records()) == 1
+
+
+def test_patience_with_nothing_that_keeps_it_says_so(tmp_path: Path) -> None:
+    study = Study(tmp_path, PROBLEM)
+    lost = each(lambda request: measure(request) | ({"g": 0.1} if len(request.mixture) else {}))
+    study.run(lost, trials=24, patience=3, confirm=0)
+    view = study.view()
+    assert view is not None
+    assert view.logged("stopped")[-1].payload["message"] == (
+        "no value that counts in the last 3 fine-tunings of the search: each failed or lost what is to be kept"
     )
 
 

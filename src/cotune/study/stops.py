@@ -46,7 +46,8 @@ def without_base(problem: Problem, records: Sequence[Record], plan: Plan) -> Sto
     return Stopped(
         "failures",
         f"the base model, whose scores on {list(problem.keep)} are to be kept, could not be scored: "
-        f"{trials[0].error if trials[0] else ''}. Remove the cause, or leave keep out",
+        f"{trials[0].error if trials[0] else ''}. Remove its cause, or leave keep out, and start afresh: "
+        "delete the study's folder, or name another (name=NAME, --runs DIR)",
     )
 
 
@@ -86,7 +87,10 @@ def out_of_patience(problem: Problem, records: Sequence[Record], plan: Plan) -> 
         best = best if value is None else max(best, value)
     if idle < plan.patience:
         return None
-    return Stopped("patience", f"no better value than {best:.4g} in the last {idle} fine-tunings of the search")
+    last = f"in the last {idle} fine-tunings of the search"
+    if best == float("-inf"):
+        return Stopped("patience", f"no value that counts {last}: each failed or lost what is to be kept")
+    return Stopped("patience", f"no better value than {best:.4g} {last}")
 
 
 def _kept(problem: Problem, records: Sequence[Record]) -> set[Mixture]:
