@@ -6,11 +6,14 @@ import re
 import pytest
 from programs import save_model, write_pool
 
+from cotune import Problem, Task, TaskResult, Trial
+from cotune.cli.progress import Display
 from cotune.cli.screen import Screen
 from cotune.cli.stages import Pace, Stages
 from cotune.journal import read_journal
 from cotune.mixture import Mixture
-from cotune.trial import Progress, Request
+from cotune.study import Finished
+from cotune.trial import Progress, Proposal, Record, Request
 
 ONE, TWO = Request(Mixture.of("a")), Request(Mixture.of("b"))
 STUDY = """\
@@ -47,6 +50,17 @@ def test_another_request_starts_anew_and_a_stage_goes_on_after_a_break():
         pace.note(progress)
         told.append(pace.left)
     assert told == ["", "", "about 30 s left", "", "about 2 s left"]
+
+
+def test_the_best_is_one_that_keeps_what_is_to_be_kept(capsys):
+    problem = Problem([Task(name) for name in "abg"], ["a"], keep={"g": 0.1})
+    with Screen(quiet=False) as screen:
+        display = Display(problem, screen, total=4)
+        for names, score, kept in (("", 0.1, 0.5), ("a", 0.4, 0.5), ("ab", 0.9, 0.2)):
+            request = Request(Mixture.of(names))
+            trial = Trial(request, {"a": TaskResult(score), "g": TaskResult(kept)}, seconds=1.0)
+            display.event(Finished(Record(0, Proposal(request, "x"), trial, 1), len(names), 4))
+    assert re.findall(r"best [\d.]+", capsys.readouterr().err) == ["best 0.400"] * 2
 
 
 def test_elsewhere_than_on_a_terminal_each_request_and_download_is_a_line(capsys):

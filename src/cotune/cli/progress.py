@@ -11,6 +11,7 @@ from cotune.cli.stages import StageBar
 from cotune.problem import Problem
 from cotune.study import Alarm, Event, Finished
 from cotune.trial import Progress, Proposal, Record, Trial
+from cotune.verdict.floors import floors, is_judgeable, keeps
 from cotune.verdict.noise import scored
 from cotune.verdict.wording import datasets_of
 
@@ -24,7 +25,7 @@ class Display:
     def __init__(self, problem: Problem, screen: Screen, *, total: int) -> None:
         self.problem = problem
         self.screen = screen
-        self.best: float | None = None
+        self.known: list[Trial] = []
         self.ended = 0
         self.trained = 0
         self.started = time.monotonic()
@@ -40,8 +41,7 @@ class Display:
 
     def resumed(self, records: Sequence[Record]) -> None:
         """Counts what an earlier run has left."""
-        trials = scored(self.problem, [record.trial for record in records if record.trial is not None])
-        self.best = max((self.problem.value(trial) for trial in trials if len(trial.request.mixture)), default=None)
+        self.known += [record.trial for record in records if record.trial is not None]
         spent = sum(record.attempts for record in records if len(record.request.mixture))
         self.screen.bars.update(self.bar, completed=spent)
 
@@ -52,20 +52,25 @@ class Display:
         if not isinstance(event, Finished) or event.record.trial is None:
             return
         trial = event.record.trial
+        self.known.append(trial)
         self.ended += 1
         if len(trial.request.mixture):
             self.trained += not trial.source
-            if trial.is_finished:
-                value = self.problem.value(trial)
-                self.best = value if self.best is None else max(self.best, value)
         left = self.left(event.trials - event.fine_tunings)
-        best = "" if self.best is None else f"best {self.best:.3f}"
+        found = self.best()
+        best = "" if found is None else f"best {found:.3f}"
         self.stage_bar.hide()
         words = f"fine-tunings  {best}  {left}"
         self.screen.bars.update(self.bar, completed=event.fine_tunings, description=words)
         line = f"{event.fine_tunings}/{event.trials}  {outcome(self.problem, event.record, trial)}"
         known = ", ".join(filter(None, [best, left])) if left else ""
         self.screen.say(f"{line}  {known}".rstrip())
+
+    def best(self) -> float | None:
+        """Gives the best value of a fine-tuning that keeps what is to be kept; None before there is one."""
+        trials = [trial for trial in scored(self.problem, self.known) if len(trial.request.mixture)]
+        least = floors(self.problem, self.known) if is_judgeable(self.problem, self.known) else {}
+        return max((self.problem.value(trial) for trial in trials if keeps(trial, least)), default=None)
 
     def left(self, more: int) -> str:
         """Gives the time left for `more` fine-tunings, by the mean time of those since the start; "" while unknown."""
