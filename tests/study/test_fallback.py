@@ -8,7 +8,8 @@ from records import inverted, plainly, record, searched, trials_of
 
 from cotune import Mixture, Problem, Request, Task, TaskResult, Trial, each
 from cotune.journal import read_journal
-from cotune.search import random
+from cotune.search import leave_one_out, random
+from cotune.study import Study
 from cotune.study.fallback import RANDOM, REASON, is_fallback, propose
 from cotune.trial import Evaluate, Proposal, Record
 
@@ -77,6 +78,17 @@ def test_a_sampler_without_predictions_is_never_replaced() -> None:
     evaluate, _ = additive(2)
     alone = searched(BIG, plainly(BIG, random), evaluate, 30)
     assert searched(BIG, lambda records, rng: propose(BIG, random, records, rng, 1), evaluate, 30) == alone
+
+
+def test_a_sampler_without_predictions_that_follows_an_overfitted_one_is_soon_let_alone(tmp_path: Path) -> None:
+    study = Study(tmp_path, BIG)
+    worse = each(lambda request: {"a": 0.5 - 0.01 * len(request.mixture)})
+    study.run(worse, sampler=lying, trials=14, confirm=0)
+    study.run(worse, sampler=leave_one_out, trials=24, confirm=0)
+    reasons = [record.proposal.reason for record in study.records() if record.proposal.mean is None][5:]
+    assert reasons[:RANDOM] == [REASON] * RANDOM
+    assert all(reason.startswith("leave out") for reason in reasons[RANDOM:])
+    assert len(reasons) > RANDOM + 5
 
 
 def test_a_study_that_fell_back_and_was_stopped_goes_on_as_it_would_have(tmp_path: Path) -> None:
