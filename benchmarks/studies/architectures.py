@@ -63,7 +63,7 @@ def _seconds(sampler: PredictiveSampler, problems: list[Problem]) -> tuple[float
         fits.append(_timed(lambda: learn(problem, sampler, trials, 0).model))  # noqa: B023 - called at once
         belief = learn(problem, sampler, trials, 0)
         assert belief.model
-        scores.append(_timed(lambda: belief.values(_all(problem.encode(truth)))))  # noqa: B023
+        scores.append(_timed(lambda: belief.outcomes(_all(problem.encode(truth)))))  # noqa: B023
     return float(np.median(fits)), float(np.median(scores))
 
 
