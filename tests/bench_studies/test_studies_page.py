@@ -67,11 +67,11 @@ def test_a_study_is_measured_written_and_drawn_again(docs, held, data, monkeypat
     run(docs, held, data, "fine_tunings")
     written = (docs / "search.md").read_text()
     assert "![fine_tunings](pictures/fine_tunings.svg)" in written
-    assert "**Recommended" in written
+    assert "fine-tunings |" in written.split("begin fine_tunings")[1].split("end fine_tunings")[0]
     result = json.loads((docs / "results" / "studies" / "fine_tunings.json").read_text())
     assert len(result["found"]["problems"]) == 2  # a pool and a landscape
     assert not list((docs / "results" / "studies").glob("*.rows.jsonl"))
-    (docs / "search.md").write_text(written.replace("**Recommended", "**Edited"))
+    (docs / "search.md").write_text(written.replace("| fine-tunings |", "| edited |"))
     run(docs, held, data, "fine_tunings", "--draw")
     assert (docs / "search.md").read_text() == written
     assert "fine_tunings" in capsys.readouterr().out

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.study.gains import counted, problem, score
+from gains import counted, problem, score
 
 from cotune import Mixture, Request, TaskResult, Trial
 from cotune.search import process
