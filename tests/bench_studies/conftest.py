@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 WORDS = {
     "a": "rain sun",
@@ -14,6 +15,15 @@ WORDS = {
     "f": "law",
     "g": "x",
 }
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Networks this small only wait for a second thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture
