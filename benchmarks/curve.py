@@ -15,6 +15,7 @@ from cotune.config.names import imported
 from cotune.mixture import Mixture
 from cotune.problem import Problem
 from cotune.search.anchors import anchors
+from cotune.search.evidence import objective
 from cotune.search.predictive import PredictiveSampler, learn
 from cotune.trial import Request, Trial
 
@@ -37,7 +38,8 @@ def size_only(problem: Problem, trials: list[Trial], unseen: list[Mixture], seed
 def _predictor(sampler: PredictiveSampler) -> Ranking:
     def rank(problem: Problem, trials: list[Trial], unseen: list[Mixture], seed: int) -> NDArray[np.float64]:
         belief = learn(problem, sampler, trials, seed)
-        return np.asarray(belief.values(problem.encode(unseen).astype(np.int64)).mean(axis=0))
+        predicted = belief.outcomes(problem.encode(unseen).astype(np.int64))  # [sample, mixture, output]
+        return np.asarray(objective(problem, predicted).mean(axis=0))
 
     return rank
 
