@@ -29,7 +29,7 @@ def after_one_run(samples: NDArray[np.float64], noise: float) -> NDArray[np.floa
     knowledge gradient for independent beliefs (Frazier, Powell and Dayanik 2008, A Knowledge-Gradient Policy for
     Sequential Information Collection, section 3).
 
-    >>> after_one_run(np.array([[-3.0], [3.0]]), 4.0).ravel().tolist()
+    >>> after_one_run(np.array([[-3.0], [3.0]]), 4.0).ravel().round(3).tolist()
     [-1.8, 1.8]
     """
     mean, sd = samples.mean(axis=0), samples.std(axis=0)
