@@ -8,7 +8,7 @@ from cotune.trial import Proposal, Record
 PREFERENCE = 4.0
 """A repeat is preferred to a new mixture that promises up to so many times as much.
 
-The gain of one seed is too little of what it begins: a lead is settled by several. Chosen of 1, 4 and 16 on 96 problems
+The gain of one seed is too little of what it begins: a lead is settled by several. Chosen of 1, 4 and 16 on problems
 with noise of half the way from median to best.
 """
 
