@@ -74,9 +74,24 @@ class Exposure:
 
 
 @dataclass(frozen=True)
+class Balancing:
+    """What a balancer did at some `steps` of a training, counted from 1: the weight of each task, [step].
+
+    `cosines` are those of the tasks' gradients [step][pair], where the balancer took them; pairs are in the order of
+    `itertools.combinations` of `weights`, None where a batch had no example of a task.
+    """
+
+    balancer: str
+    steps: tuple[int, ...]
+    weights: Mapping[str, tuple[float, ...]]
+    cosines: tuple[tuple[float | None, ...], ...] = ()
+
+
+@dataclass(frozen=True)
 class Trial:
     """The outcome of one request: results per task and the cost, or the error that ended it.
 
+    `balancing` is there where the tasks were not weighed equally.
     `source` names the study folder that a reused trial comes from; it is empty where the trial was trained.
     """
 
@@ -88,6 +103,7 @@ class Trial:
     train_loss: tuple[float, ...] = ()
     error: str | None = None
     source: str = ""
+    balancing: Balancing | None = None
 
     @property
     def tokens(self) -> int:

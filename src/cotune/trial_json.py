@@ -8,7 +8,7 @@ from typing import TypeAlias, cast
 
 from cotune.mixture import Mixture
 from cotune.tally import Tally
-from cotune.trial import ExampleResults, Exposure, Proposal, Request, TaskResult, Trial
+from cotune.trial import Balancing, ExampleResults, Exposure, Proposal, Request, TaskResult, Trial
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 """What JSON can say."""
@@ -62,6 +62,7 @@ def trial_to_json(trial: Trial) -> JsonObject:
         "train_loss": [_float_to_json(loss) for loss in trial.train_loss],
         "error": trial.error,
         "source": trial.source,
+        **({} if trial.balancing is None else {"balancing": _balancing_to_json(trial.balancing)}),
     }
 
 
@@ -90,6 +91,7 @@ def trial_from_json(
         train_loss=tuple(float(loss) for loss in cast(list[float], json_object["train_loss"])),
         error=cast("str | None", json_object["error"]),
         source=cast(str, json_object["source"]),
+        balancing=_balancing_from_json(_object(json_object["balancing"])) if "balancing" in json_object else None,
     )
 
 
@@ -148,6 +150,25 @@ def _result_from_json(json_object: JsonObject, examples: Json) -> TaskResult:
         {name: float(value) for name, value in metrics.items()} if metrics else {},
         cast(int, json_object["malformed"]),
         _examples_from_json(_object(examples)) if examples else _NO_EXAMPLES,
+    )
+
+
+def _balancing_to_json(found: Balancing) -> JsonObject:
+    return {
+        "balancer": found.balancer,
+        "steps": list(found.steps),
+        "weights": {name: [_float_to_json(weight) for weight in weights] for name, weights in found.weights.items()},
+        "cosines": [[_float_to_json(cosine) for cosine in line] for line in found.cosines],
+    }
+
+
+def _balancing_from_json(json_object: JsonObject) -> Balancing:
+    weights = cast("dict[str, list[float]]", json_object["weights"])
+    return Balancing(
+        cast(str, json_object["balancer"]),
+        tuple(cast("list[int]", json_object["steps"])),
+        {name: tuple(float(weight) for weight in line) for name, line in weights.items()},
+        tuple(tuple(map(_float_from_json, line)) for line in cast("list[list[Json]]", json_object["cosines"])),
     )
 
 

@@ -26,6 +26,9 @@ def run(
     sampler: Annotated[
         str | None, typer.Option(metavar="NAME", help="Sampler: a name or your own module:object.")
     ] = None,
+    balancer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="How the datasets' losses are balanced while they train.")
+    ] = None,
     seed: SearchSeed = None,
     batch: Annotated[int | None, typer.Option(metavar="N", help="Fine-tunings proposed together.")] = None,
     objective: Annotated[
@@ -73,6 +76,7 @@ def run(
         "search.min_improvement": min_improvement,
         "search.min_improvement_noise": min_improvement_noise,
         "search.sampler": sampler,
+        "train.balancer": balancer,
         "search.seed": seed,
         "search.batch": batch,
     }

@@ -17,6 +17,9 @@ def write_out(data: dict[str, YamlValue]) -> dict[str, YamlValue]:
         full["targets"] = _targets(full["targets"])
     if "size_policy" in full:
         full["size_policy"] = _size_policy(full["size_policy"])
+    train = full.get("train")
+    if isinstance(train, dict) and isinstance(train.get("balancer"), str):
+        full["train"] = {**train, "balancer": {"name": train["balancer"]}}
     scoring = full.get("scoring", {})
     if "dev_rows" in full and isinstance(scoring, dict):
         if "dev_rows" in scoring:
@@ -33,6 +36,8 @@ def write_out_override(path: KeyPath, value: YamlValue) -> list[tuple[KeyPath, Y
     """
     if path == ("dev_rows",):
         return [(("scoring", "dev_rows"), value)]
+    if path == ("train", "balancer") and isinstance(value, str):
+        return [(path, {"name": value})]
     if path == ("size_policy", "temperature"):  # any other kind would ignore it
         return [(("size_policy", "kind"), "temperature"), (path, value)]
     return [(path, write_out({str(path[0]): value})[str(path[0])] if len(path) == 1 else value)]

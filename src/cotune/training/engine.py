@@ -7,6 +7,10 @@ import torch
 
 from cotune.task import Split
 from cotune.training.adapter import Adapter
+from cotune.training.balance.choice import made
+from cotune.training.balance.descent import Descent
+from cotune.training.balance.fitting import described
+from cotune.training.balance.held import held_out
 from cotune.training.choice import choose_decoder, trunk_of
 from cotune.training.encode import Encoder
 from cotune.training.errors import TrialError
@@ -75,8 +79,14 @@ class Engine:
         Raises:
             TrialError: a task has no rows to train on.
         """
-        setup, pool = self.setup, self.pool(request.mixture.names)
+        setup, (pool, _) = self.setup, self._rows(request.mixture.names)
         return plan(request, pool, budget=setup.budget, policy=setup.size_policy, train=setup.train)
+
+    def _rows(self, names: Sequence[str]) -> tuple[dict[str, list[Example]], dict[str, list[Example]]]:
+        """Gives the examples to train on, and those held out because the balancer looks at their losses."""
+        pool, chosen = self.pool(names), self.setup.train.balancer
+        balancer = made(chosen)
+        return held_out(pool, chosen.rows) if balancer and "validation" in balancer.needs else (pool, {})
 
     def exams(self, split: Split, count: int | None) -> list[Exam]:
         """Gives the exams on `count` rows of a split, the same for every trial."""
@@ -128,14 +138,17 @@ class Engine:
             return Trial(request, results, seconds=time.perf_counter() - started, device=device)
         drawn = self.plan(request)
         with adapted(self.model, self.setup.lora, seed=request.seed) as trainee:
-            losses = self._train(request, drawn, trainee, limit)
+            descent = self._descent(request, drawn, trainee, limit)
+            losses = self._train(request, drawn, trainee, limit, descent)
             results = self._sit(request, exams, limit)
-        return Trial(request, results, drawn.exposure, time.perf_counter() - started, device, losses)
+        seconds = time.perf_counter() - started
+        balancing = descent.balancing if descent else None
+        return Trial(request, results, drawn.exposure, seconds, device, losses, balancing=balancing)
 
     def _rehearse(self, request: Request, drawn: Plan, exams: Sequence[Exam], limit: int) -> tuple[float, float]:
         started = time.perf_counter()
         with adapted(self.model, self.setup.lora, seed=0) as trainee:
-            self._train(request, drawn, trainee, limit)
+            self._train(request, drawn, trainee, limit, self._descent(request, drawn, trainee, limit))
             trained = time.perf_counter()
             self._sit(request, exams, limit)
         return trained - started, time.perf_counter() - trained
@@ -144,11 +157,32 @@ class Engine:
         started = time.perf_counter()
         drawn = self.plan(request)
         with adapted(self.model, self.setup.lora, seed=request.seed) as trainee:
-            losses = self._train(request, drawn, trainee, limit)
+            losses = self._train(request, drawn, trainee, limit, self._descent(request, drawn, trainee, limit))
             seconds = time.perf_counter() - started
             return Adapter(request, trainee.state(), drawn.exposure, losses, seconds, self.model, self.setup.lora)
 
-    def _train(self, request: Request, drawn: Plan, trainee: Trainee, limit: int) -> tuple[float, ...]:
+    def _descent(self, request: Request, drawn: Plan, trainee: Trainee, limit: int) -> Descent | None:
+        """Gives how the tasks of a mixture are balanced; None where they weigh the same, or there is one."""
+        balancer, names = made(self.setup.train.balancer), request.mixture.names
+        if balancer is None or len(names) < 2:
+            return None
+        kept, held = self._rows(names)
+        return Descent(
+            balancer,
+            described(names, self.setup.targets, {name: len(rows) for name, rows in kept.items()}),
+            self._decoder,
+            trainee.parameters,
+            self.setup.train,
+            limit,
+            len(drawn.batches),
+            request.seed,
+            frugal=limit < PACK_TOKENS,
+            held=held,
+        )
+
+    def _train(
+        self, request: Request, drawn: Plan, trainee: Trainee, limit: int, descent: Descent | None
+    ) -> tuple[float, ...]:
         self._encode(request, drawn.examples, pasts=False)
         return fit(
             self._decoder,
@@ -157,6 +191,7 @@ class Engine:
             train=self.setup.train,
             pack_tokens=limit,
             progress=self._stage(request, "train"),
+            descent=descent,
         )
 
     def _sit(self, request: Request | None, exams: Sequence[Exam], limit: int) -> dict[str, TaskResult]:

@@ -41,10 +41,12 @@ def fit(
     train: Train,
     pack_tokens: int,
     progress: Callable[[int, int], None],
+    descent: Callable[[Sequence[Example], int], float] | None = None,
 ) -> tuple[float, ...]:
     """Trains `parameters` on `batches` and gives the loss of each step; `progress` is told (done, total).
 
-    The gradient of a step is that of its whole batch, whatever `pack_tokens` bounds a pack to.
+    The gradient of a step is that of its whole batch, whatever `pack_tokens` bounds a pack to. A `descent` of (batch,
+    step) adds another gradient in its place and gives the loss; see `training/balance`.
 
     Raises:
         TrialError: a loss or a gradient is not finite; nothing is updated with it.
@@ -55,9 +57,9 @@ def fit(
         progress(step - 1, len(batches))
         for group in optimizer.param_groups:
             group["lr"] = rate(step, len(batches), train)
-        losses.append(_descend(decoder, batch, train, pack_tokens, step))
+        losses.append(descent(batch, step) if descent else _descend(decoder, batch, train, pack_tokens, step))
         norm = float(nn.utils.clip_grad_norm_(parameters, train.clip or math.inf))
-        _check_finite("gradient", norm, step)
+        check_finite("gradient", norm, step)
         optimizer.step()
         optimizer.zero_grad()
     progress(len(batches), len(batches))
@@ -71,11 +73,16 @@ def _descend(decoder: Decoder, batch: Sequence[Example], train: Train, pack_toke
     for pack in decoder.split(sorted(batch, key=lambda example: example.task), pack_tokens):
         part = weighted_losses(decoder.logits(pack), pack, train).sum() / divisor
         loss += float(part.detach())
-        _check_finite("loss", loss, step)
+        check_finite("loss", loss, step)
         part.backward()
     return loss
 
 
-def _check_finite(what: str, value: float, step: int) -> None:
+def check_finite(what: str, value: float, step: int) -> None:
+    """Ends a trial with a number that is not finite.
+
+    Raises:
+        TrialError: it is not.
+    """
     if not math.isfinite(value):
         raise TrialError(f"diverged: {what} is {value} at step {step}")

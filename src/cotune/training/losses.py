@@ -27,15 +27,20 @@ def token_losses(logits: torch.Tensor, answers: torch.Tensor, *, loss: Loss, tra
 
 def weighted_losses(logits: torch.Tensor, examples: Sequence[Example], train: Train) -> torch.Tensor:
     """Gives the loss of each answer token of a pack, times the weight of its task, each with its task's loss."""
+    weights = [train.weight(example.task) for example in examples for _ in example.answer]
+    return torch.tensor(weights, device=logits.device) * answer_token_losses(logits, examples, train)
+
+
+def answer_token_losses(logits: torch.Tensor, examples: Sequence[Example], train: Train) -> torch.Tensor:
+    """Gives the loss of each answer token of a pack, [answer token], each with its task's loss."""
     answers = gold(examples, logits.device)
     owners = [example.task for example in examples for _ in example.answer]
-    weights = torch.tensor([train.weight(name) for name in owners], device=logits.device)
     losses = logits.new_zeros(len(owners), dtype=torch.float32)
     for kind in sorted({train.loss_of(name) for name in owners}):
         mine = torch.tensor([train.loss_of(name) == kind for name in owners], device=logits.device)
         part = logits if mine.all() else logits[mine]
         losses = losses.masked_scatter(mine, token_losses(part.float(), answers[mine], loss=kind, train=train))
-    return weights * losses
+    return losses
 
 
 def total_weight(examples: Sequence[Example], train: Train) -> float:

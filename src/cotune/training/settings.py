@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from cotune.training.balance.choice import Balance
+
 Loss = Literal["cross_entropy", "label_smoothing", "focal"]
 LOSSES: tuple[Loss, ...] = ("cross_entropy", "label_smoothing", "focal")
 
@@ -124,7 +126,8 @@ class Train:
     """How it is trained: rate, schedule, batch, length, loss, and what single tasks do differently.
 
     `warmup` below 1 is a fraction of the steps, from 1 on a number of steps. A batch is counted in tokens (1024 unless
-    said otherwise) or in examples. `weights` multiplies the losses of single tasks, e.g. {"a": 2}.
+    said otherwise) or in examples. `weights` multiplies the losses of single tasks, e.g. {"a": 2}; `balancer` says how
+    they are weighed while training goes on.
     """
 
     lr: float = 2e-3
@@ -141,6 +144,7 @@ class Train:
     focal_gamma: float = 2.0
     weights: Mapping[str, float] = field(default_factory=dict)
     overrides: Mapping[str, TaskTrain] = field(default_factory=dict)
+    balancer: Balance = field(default_factory=Balance)
     prompt_style: Literal["auto", "chat", "plain"] = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     device: str = "auto"

@@ -6,6 +6,8 @@ from pathlib import Path
 from cotune.problem import check_names
 from cotune.task import Task
 from cotune.tasks.metrics import check_metric
+from cotune.training.balance.choice import Balance
+from cotune.training.balance.fitting import check_fit
 from cotune.training.settings import Budget, Lora, Scoring, SizePolicy, Train
 
 SCORES_VERSION = 3
@@ -33,6 +35,7 @@ class Setup:
             raise ValueError(f"A fine-tuning has at least one target; name one or more of {names}.")
         if not self.model:
             raise ValueError("A model is a local folder, a hub id or 'embedded'; got nothing.")
+        check_fit(self.train.balancer, self.tasks, self.targets)
         for task in self.tasks:
             if task.name in self.measured:
                 check_metric(task.kind, task.metric)
@@ -51,6 +54,8 @@ class Setup:
         """Gives what makes scores comparable; device and threads only say where it ran."""
         train = asdict(self.train)
         del train["device"], train["threads"]
+        if self.train.balancer == Balance():
+            del train["balancer"]  # as it was before there were any
         train["weights"], train["overrides"] = dict(sorted(train["weights"].items())), _sorted(train["overrides"])
         scoring = asdict(self.scoring)
         del scoring["batch"], scoring["metric_for"]

@@ -1,0 +1,1 @@
+"""Balancers: how the tasks' losses or gradients of one step are merged, one file each."""

@@ -1,0 +1,149 @@
+"""The contract of a balancer: what it is told of a step, what it answers, and what it remembers.
+
+A balancer is a frozen dataclass of its options. All it needs comes as arguments, all it remembers is a `State` that it
+gives back, so that a run that goes on from a saved state equals one that never stopped. Arrays are float64, on the CPU.
+
+The trainer descends the sum of weight x mean loss per answer token over the tasks of a batch. Weights sum to 1 where
+nothing speaks for a task: a paper's weights that sum to the number of tasks are divided by it, so that learning rate
+and clipping mean the same under every balancer.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
+
+Array: TypeAlias = NDArray[np.float64]
+State: TypeAlias = Mapping[str, Array]
+Signal = TypeVar("Signal")
+Need: TypeAlias = Literal["losses", "gradients", "validation", "after"]
+"""What is computed only if asked: losses of the batch before its step, gradients by task, losses on held-out rows, and
+losses of the batch before, after its step."""
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """The tasks of a mixture: which are targets [task], and how many train rows they have [task]."""
+
+    names: tuple[str, ...]
+    targets: tuple[bool, ...]
+    rows: tuple[int, ...]
+
+    @property
+    def equal(self) -> Array:
+        """Equal weights, [task]."""
+        return np.full(len(self.names), 1 / len(self.names))
+
+
+@dataclass(frozen=True)
+class Signals:
+    """What is known before step `step` of `steps`, counted from 1.
+
+    `owner` is the task of each example and `tokens` how many answer tokens it has, both [example]. Losses are in nats
+    per answer token: `example_losses` [example], the others [task]; of a task without an example in the batch `losses`
+    holds what was last seen, or the mean of the others. `previous` is what `losses` was at the step before, `after`
+    what that batch gives now. `validation` comes at some steps only. `gradients` are [present task, parameter].
+    """
+
+    tasks: Tasks
+    step: int
+    steps: int
+    seed: int
+    owner: NDArray[np.int64]
+    tokens: Array
+    example_losses: Array | None = None
+    losses: Array | None = None
+    previous: Array | None = None
+    after: Array | None = None
+    validation: Array | None = None
+    gradients: "torch.Tensor | None" = None
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """Which tasks have an example in the batch, [task]."""
+        return np.isin(np.arange(len(self.tasks.names)), self.owner)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a balancer says of a step, in one of three ways.
+
+    `weights` are factors on the tasks' mean losses [task], `examples` on the examples' mean losses [example], and
+    `gradient` is the merged gradient itself [parameter], which needs gradients by task.
+    """
+
+    weights: Array | None = None
+    examples: Array | None = None
+    gradient: "torch.Tensor | None" = None
+
+    def __post_init__(self) -> None:
+        given = [value for value in (self.weights, self.examples, self.gradient) if value is not None]
+        if len(given) != 1:
+            raise ValueError(f"A balancer answers with one of weights, examples, gradient; got {len(given)} of them.")
+
+
+class Balancer(Protocol):
+    """How the losses or gradients of the tasks are merged."""
+
+    needs: ClassVar[frozenset[Need]]
+
+    def start(self, tasks: Tasks) -> State:
+        """Gives the state before the first step.
+
+        Raises:
+            ValueError: the tasks do not suit it.
+        """
+        ...
+
+    def weigh(self, signals: Signals, state: State) -> tuple[Answer, State]:
+        """Gives what is to be done at a step, and the state after it."""
+        ...
+
+
+def softmax(values: Array) -> Array:
+    """Gives exp(value) / sum of all, [task].
+
+    >>> softmax(np.array([0.0, 0.0])).tolist()
+    [0.5, 0.5]
+    """
+    raised = np.exp(values - values.max())
+    normal: Array = raised / raised.sum()
+    return normal
+
+
+def told(signal: Signal | None) -> Signal:
+    """Gives a signal that the balancer asked for.
+
+    Raises:
+        ValueError: the trainer did not compute it.
+    """
+    if signal is None:
+        raise ValueError("A balancer uses only signals that it asks for in `needs`; this one was not computed.")
+    return signal
+
+
+def spread(weights: Array, present: NDArray[np.bool_]) -> Array:
+    """Gives weights of the present tasks [present task] as weights of all [task], 0 for the others."""
+    full = np.zeros(len(present))
+    full[present] = weights
+    return full
+
+
+def check_options(name: str, *, positive: Mapping[str, float], at_least_0: Mapping[str, float] | None = None) -> None:
+    """Refuses options out of range.
+
+    Raises:
+        ValueError: names the option.
+    """
+    bad = {key: value for key, value in positive.items() if not 0 < value < np.inf}
+    bad |= {key: value for key, value in (at_least_0 or {}).items() if not 0 <= value < np.inf}
+    if bad:
+        rule = "; ".join(
+            [f"{', '.join(positive)} > 0"] * bool(positive) + [f"{', '.join(at_least_0 or {})} >= 0"] * bool(at_least_0)
+        )
+        raise ValueError(f"Options of balancer {name!r} are finite, with {rule}; got {bad}.")

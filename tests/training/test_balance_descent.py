@@ -1,0 +1,211 @@
+"""A balanced step is the gradient that the balancer asks for, and equal weights cost nothing."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tiny
+import torch
+from test_decoders import made_examples
+
+from cotune import Mixture, Request
+from cotune.training import Balance, Budget, FineTune, Lora, TaskTrain, Train
+from cotune.training.balance.choice import PLACES, made
+from cotune.training.balance.descent import Descent
+from cotune.training.balance.fitting import described
+from cotune.training.forest_decoder import ForestDecoder
+from cotune.training.loop import fit
+from cotune.training.lora import adapted
+from cotune.trial_json import trial_from_json, trial_to_json
+
+GROUP, ECHO = tiny.group_task(), tiny.echo_task()
+CHEAP = Train(lr=5e-3, batch_examples=8, max_length=96)
+
+
+def batches():
+    examples = made_examples(count=24)
+    first = [replace(example, task="a") for example in examples[:10]]
+    second = [replace(example, task="b") for example in examples[10:16]]
+    third = [replace(example, task="c") for example in examples[16:18]]
+    mixed = [*first[:4], *second[:3], *third]
+    return [mixed, [*second[3:], *first[4:7]], mixed[::-1]]
+
+
+def descent_of(model, trainee, train, *, pack_tokens=10**6, frugal=False):
+    tasks = described(["a", "b", "c"], ["a"], {"a": 10, "b": 6, "c": 2})
+    held = {"a": made_examples(count=2), "b": made_examples(count=3), "c": made_examples(count=4)}
+    held = {name: [replace(example, task=name) for example in examples] for name, examples in held.items()}
+    return Descent(
+        made(train.balancer),
+        tasks,
+        ForestDecoder(model),
+        trainee.parameters,
+        train,
+        pack_tokens,
+        steps=3,
+        seed=0,
+        frugal=frugal,
+        held=held,
+    )
+
+
+def trained(model, train, **options):
+    with adapted(model, Lora(layers="top-2"), seed=0) as trainee:
+        descent = descent_of(model, trainee, train, **options)
+        losses = fit(
+            descent.decoder,
+            trainee.parameters,
+            batches(),
+            train=train,
+            pack_tokens=descent.pack_tokens,
+            progress=lambda *_: None,
+            descent=descent,
+        )
+        return losses, trainee.state(), descent
+
+
+def plain(model, train):
+    with adapted(model, Lora(layers="top-2"), seed=0) as trainee:
+        decoder = ForestDecoder(model)
+        options = {"train": train, "pack_tokens": 10**6, "progress": lambda *_: None}
+        return fit(decoder, trainee.parameters, batches(), **options), trainee.state()
+
+
+def balanced(name, **options):
+    return replace(CHEAP, balancer=Balance(name, options, every=2))
+
+
+def assert_close(state, expected, atol=1e-5):
+    for name, weight in state.items():
+        torch.testing.assert_close(weight, expected[name], atol=atol, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", PLACES)
+@pytest.mark.parametrize("pack_tokens", [60, 10**6])
+def test_neither_packs_nor_a_second_pass_change_a_balanced_training(model, name, pack_tokens):
+    losses, state, descent = trained(model, balanced(name), pack_tokens=pack_tokens)
+    frugal_losses, frugal_state, frugal = trained(model, balanced(name), frugal=True)
+    assert losses == pytest.approx(frugal_losses, rel=1e-3)
+    assert_close(state, frugal_state, atol=2e-3)
+    for one, other in zip(descent.balancing.weights.values(), frugal.balancing.weights.values(), strict=True):
+        assert one == pytest.approx(other, rel=2e-2)
+    assert descent.balancing.steps == (1, 2, 3)
+
+
+@pytest.mark.parametrize("fixed", [{}, {"a": 3.0}])
+def test_token_means_are_the_plain_training(model, fixed):
+    train = replace(CHEAP, weights=fixed)
+    expected_losses, expected = plain(model, train)
+    losses, state, _ = trained(model, replace(balanced("mftcoder", mode="token"), weights=fixed))
+    assert losses == pytest.approx(expected_losses, rel=1e-5)
+    if not fixed:
+        assert_close(state, expected)
+
+
+def test_a_weight_scales_the_gradient_of_its_task_alone(model):
+    """The gradient under any weights is the weighted sum of the gradients of the tasks' mean losses."""
+    batch = batches()[0]
+
+    def gradient(name, **options):
+        with adapted(model, Lora(layers="top-2"), seed=0) as trainee:
+            descent_of(model, trainee, balanced(name, **options))(batch, 1)
+            return torch.cat([parameter.grad.flatten() for parameter in trainee.parameters])
+
+    parts = {}
+    for name in "abc":
+        others = {other: 1e-9 for other in "abc" if other != name}
+        parts[name] = gradient("importance", weights={name: 1.0, **others})
+    merged = gradient("importance", weights={"a": 2.0, "b": 5.0, "c": 3.0})
+    torch.testing.assert_close(merged, 0.2 * parts["a"] + 0.5 * parts["b"] + 0.3 * parts["c"], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(gradient("gradnorm"), sum(parts.values()) / 3, atol=1e-5, rtol=1e-4)
+
+
+def test_what_an_absent_task_would_have_goes_to_the_others(model):
+    batch = batches()[1]
+    with adapted(model, Lora(layers="top-2"), seed=0) as trainee:
+        descent = descent_of(model, trainee, balanced("importance", weights={"a": 1.0, "b": 3.0, "c": 4.0}))
+        weights = descent._weights(descent._ask(sorted(batch, key=lambda e: e.task), 1), batch)
+    assert weights.sum() == pytest.approx(1.0)
+
+
+def fine_tune(base, balancer, tasks=(GROUP, ECHO), **others):
+    train = replace(CHEAP, balancer=balancer)
+    options = {"targets": ("group",), "budget": Budget(steps=4), "lora": Lora(layers="top-2"), "train": train}
+    return FineTune(base, tasks, **{**options, **others})
+
+
+def run(evaluate, *names):
+    (trial,) = evaluate([Request(Mixture.of(names))])
+    assert trial.error is None
+    return trial
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_a_balanced_trial_repeats_itself_to_the_bit_and_says_its_weights(random_base, name):
+    balancer = Balance(name, every=2, rows=4)
+    trials = [run(fine_tune(random_base, balancer), "group", "echo") for _ in range(2)]
+    assert replace(trials[0], seconds=0.0) == replace(trials[1], seconds=0.0)
+    found = trials[0].balancing
+    assert found.balancer == name
+    assert set(found.weights) == {"group", "echo"}
+    assert all(np.isfinite(weights).all() and len(weights) == 4 for weights in found.weights.values())
+    bare = {task: replace(result, examples=type(result.examples)()) for task, result in trials[0].results.items()}
+    kept = replace(trials[0], results=bare)
+    assert trial_from_json(json.loads(json.dumps(trial_to_json(kept)))) == kept
+
+
+def test_one_dataset_alone_is_trained_as_without_a_balancer(random_base):
+    single = run(fine_tune(random_base, Balance("uncertainty")), "group")
+    assert replace(single, seconds=0.0) == replace(run(fine_tune(random_base, Balance()), "group"), seconds=0.0)
+    assert "balancing" not in trial_to_json(single)
+
+
+def test_equal_leaves_settings_as_they_were_and_others_do_not(random_base):
+    setup = fine_tune(random_base, Balance()).setup.to_json()
+    assert "balancer" not in setup["train"]
+    assert fine_tune(random_base, Balance("dwa")).setup.to_json() != setup
+
+
+def test_rows_of_validation_are_not_trained_on(random_base):
+    evaluate = fine_tune(random_base, Balance("coba", rows=4), budget=Budget(epochs=1))
+    request = Request(Mixture.of(["group", "echo"]))
+    drawn = {example.id for example in evaluate.engine.plan(request).examples}
+    _, held = evaluate.engine._rows(("echo", "group"))
+    checked = {example.id for examples in held.values() for example in examples}
+    assert len(checked) == 8
+    assert not checked & drawn
+    assert len(drawn) == 72
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Balance("cobra"), "Unknown balancer 'cobra'; did you mean 'coba'"),
+        (lambda: Balance("qqq"), "known are equal, "),
+        (lambda: Balance("coba", {"taus": 1.0}), "no option 'taus'; did you mean 'tau'"),
+        (lambda: Balance("coba", {"tau": "x"}), "is a number; got 'x'"),
+        (lambda: Balance("coba", {"window": 2.5}), "is a whole number; got 2.5"),
+        (lambda: Balance("coba", {"tau": -1.0}), "tau, window > 0"),
+        (lambda: Balance("mftcoder", {"mode": "all"}), "is one of"),
+        (lambda: Balance("equal", {"a": 1}), "has no options"),
+        (lambda: Balance("coba", every=0), ">= 1"),
+        (lambda: fine_tune("x", Balance("coba"), tasks=(GROUP,)), "two or more datasets"),
+        (lambda: fine_tune("x", Balance("importance", {"weights": {"grup": 2.0}})), "group"),
+    ],
+)
+def test_an_unknown_or_unfit_balancer_is_refused_before_a_model_is_loaded(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_settings_of_single_tasks_still_count(random_base):
+    weighty = replace(CHEAP, balancer=Balance("mftcoder"), overrides={"group": TaskTrain(weight=4.0)})
+    trials = [
+        run(fine_tune(random_base, weighty.balancer, train=train), "group", "echo")
+        for train in (
+            weighty,
+            replace(weighty, overrides={}),
+        )
+    ]
+    assert trials[0].train_loss != trials[1].train_loss
