@@ -7,14 +7,30 @@ import tiny
 import torch
 
 from cotune import Mixture, Request
-from cotune.training import Budget, FineTune, Lora, Train
+from cotune.training import Balance, Budget, FineTune, Lora, Train
 from cotune.training.model import LanguageModel
+from needs import missing
 
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
     """Bitwise equality is promised at one thread."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def installed():
+    """Ends a test of a balancer whose library is not there."""
+
+    def check(name):
+        try:
+            Balance(name)
+        except ValueError as error:
+            if "not installed" not in str(error):
+                raise
+            missing(str(error))
+
+    return check
 
 
 @pytest.fixture

@@ -83,7 +83,8 @@ def assert_close(state, expected, atol=1e-5):
 
 @pytest.mark.parametrize("name", PLACES)
 @pytest.mark.parametrize("pack_tokens", [60, 10**6])
-def test_neither_packs_nor_a_second_pass_change_a_balanced_training(model, name, pack_tokens):
+def test_neither_packs_nor_a_second_pass_change_a_balanced_training(model, name, pack_tokens, installed):
+    installed(name)
     losses, state, descent = trained(model, balanced(name), pack_tokens=pack_tokens)
     frugal_losses, frugal_state, frugal = trained(model, balanced(name), frugal=True)
     assert losses == pytest.approx(frugal_losses, rel=1e-3)
@@ -142,7 +143,8 @@ def run(evaluate, *names):
 
 
 @pytest.mark.parametrize("name", PLACES)
-def test_a_balanced_trial_repeats_itself_to_the_bit_and_says_its_weights(random_base, name):
+def test_a_balanced_trial_repeats_itself_to_the_bit_and_says_its_weights(random_base, name, installed):
+    installed(name)
     balancer = Balance(name, every=2, rows=4)
     trials = [run(fine_tune(random_base, balancer), "group", "echo") for _ in range(2)]
     assert replace(trials[0], seconds=0.0) == replace(trials[1], seconds=0.0)
@@ -191,6 +193,7 @@ def test_rows_of_validation_are_not_trained_on(random_base):
         (lambda: Balance("equal", {"a": 1}), "has no options"),
         (lambda: Balance("coba", every=0), ">= 1"),
         (lambda: fine_tune("x", Balance("coba"), tasks=(GROUP,)), "two or more datasets"),
+        (lambda: fine_tune("x", Balance("arml"), targets=("group", "echo")), "Name fewer targets"),
         (lambda: fine_tune("x", Balance("importance", {"weights": {"grup": 2.0}})), "group"),
     ],
 )

@@ -27,6 +27,13 @@ PLACES: Mapping[str, str] = {
     "gradnorm": "gradnorm:GradNorm",
     "sample_reweighting": "sample_reweighting:SampleReweighting",
     "group_dro": "group_dro:GroupDro",
+    "pcgrad": "pcgrad:PCGrad",
+    "mgda": "mgda:MGDA",
+    "cagrad": "cagrad:CAGrad",
+    "nash_mtl": "nash_mtl:NashMTL",
+    "aligned_mtl": "aligned_mtl:AlignedMTL",
+    "upgrad": "upgrad:UPGrad",
+    "arml": "arml:Arml",
 }
 """Module and class of each balancer, below this package; `equal` is none, and costs nothing."""
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 Array: TypeAlias = NDArray[np.float64]
 State: TypeAlias = Mapping[str, Array]
 Signal = TypeVar("Signal")
-Need: TypeAlias = Literal["losses", "gradients", "validation", "after"]
+Need: TypeAlias = Literal["losses", "gradients", "validation", "after", "auxiliaries"]
 """What is computed only if asked: losses of the batch before its step, gradients by task, losses on held-out rows, and
-losses of the batch before, after its step."""
+losses of the batch before, after its step. `auxiliaries`: it is of use only where a dataset is no target."""
 
 
 @dataclass(frozen=True)

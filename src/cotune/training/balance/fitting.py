@@ -26,6 +26,11 @@ def check_fit(choice: Balance, tasks: Sequence[Task], targets: Sequence[str]) ->
     for value in choice.options.values():
         if isinstance(value, Mapping):
             check_names(value, names)
+    if "auxiliaries" in balancer.needs and set(names) <= set(targets):
+        raise ValueError(
+            f"Balancer {choice.name!r} weighs datasets by what they do for the targets; all of {names} are targets. "
+            "Name fewer targets, or leave train.balancer at 'equal'."
+        )
     balancer.start(described(names, targets, {task.name: len(task.rows.get("train", ())) for task in tasks}))
 
 
