@@ -76,7 +76,7 @@ def run(
         "search.min_improvement": min_improvement,
         "search.min_improvement_noise": min_improvement_noise,
         "search.sampler": sampler,
-        "train.balancer": balancer,
+        "train.balancer.name": balancer,
         "search.seed": seed,
         "search.batch": batch,
     }

@@ -17,7 +17,7 @@ class CAGrad:
 
     Source: Liu et al. (2021), "Conflict-Averse Gradient Descent for Multi-Task Learning", algorithm 1: the mean
     gradient g plus c |g| G'w / |G'w|, for the w on the simplex of least (G'w)'g + c |g| |G'w|. Solved to rounding, see
-    `averse`; torchjd's conic solver gives directions that are some 1e-5 off.
+    `averse`; torchjd's conic solver does not hold 1e-5 on random matrices.
     """
 
     c: float = 0.5
@@ -48,7 +48,7 @@ def averse(product: Array, c: float) -> Array:
     count = len(product)
     mean = np.full(count, 1 / count)
     scaled: Array = product / max(np.trace(product) / count, 1e-300)
-    radius = c * np.sqrt(max(mean @ scaled @ mean, 0.0))
+    radius = c * np.sqrt(max(float(mean @ scaled @ mean), 0.0))
     if radius == 0:
         return mean
 
@@ -58,10 +58,10 @@ def averse(product: Array, c: float) -> Array:
 
     def excess(length: float) -> float:
         w = best(length)
-        return float(np.sqrt(max(w @ scaled @ w, 0.0)) - length)
+        return float(np.sqrt(max(float(w @ scaled @ w), 0.0)) - length)
 
     least = shortest(scaled)
-    low = 0.999 * float(np.sqrt(max(least @ scaled @ least, 1e-24)))
+    low = 0.999 * float(np.sqrt(max(float(least @ scaled @ least), 1e-24)))
     length = float(brentq(excess, low, 1.001 * float(np.sqrt(np.diag(scaled).max())), xtol=1e-13))
     weights: Array = mean + radius / length * best(length)
     return weights
