@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +17,7 @@ from cotune.training.balance.saved import state_from_json, state_to_json
 TASKS = Tasks(("a", "b", "c"), (True, False, False), (10, 40, 1000))
 LOSSES = [[1.0, 2.0, 4.0], [0.9, 1.9, 3.0], [0.8, 1.9, 2.5], [0.8, 1.7, 2.0], [0.6, 1.6, 1.8]]
 AFTER = [[0.95, 1.9, 3.9], [0.8, 1.95, 2.9], [0.75, 1.8, 2.4], [0.7, 1.6, 1.9], [0.5, 1.5, 1.7]]
+TORCHJD = ("pcgrad", "aligned_mtl", "upgrad")
 OWNER = np.array([0, 0, 1, 2, 2, 2])
 TOKENS = np.array([1.0, 3.0, 2.0, 1.0, 1.0, 6.0])
 EXAMPLES = [[0.4, 1.2, 2.0, 1.0, 9.0, 3.0], [0.3, 1.1, 1.9, 1.0, 5.0, 3.0], [0.5, 0.9, 1.9, 2.0, 2.0, 2.5]]
@@ -245,6 +248,16 @@ def test_tasks_have_no_order(name, installed):
             np.testing.assert_allclose(other.weights @ two, answer.weights @ one, atol=1e-6)
         else:
             np.testing.assert_allclose(other.weights, answer.weights[order], atol=1e-9)
+
+
+def test_a_choice_is_checked_without_torch():
+    """The command line reads settings in a process that never trains."""
+    code = "import sys; from cotune.training import Balance; "
+    code += (
+        f"[Balance(name) for name in {[name for name in PLACES if name not in TORCHJD]}]; print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_an_answer_says_one_thing():

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import torch
-
 from cotune.training.balance.contract import Answer, Need, Signals, State, Tasks, check_options, spread
 from cotune.training.balance.gramian import need, preferences, torchjd_weights
 
@@ -31,6 +29,6 @@ class AlignedMTL:
 
     def weigh(self, signals: Signals, state: State) -> tuple[Answer, State]:
         """Gives the weights under which the gradients make the merged one."""
-        wanted = torch.from_numpy(preferences(self.preferences, signals))
-        weights = torchjd_weights("AlignedMTLWeighting", signals, pref_vector=wanted)
+        wanted = preferences(self.preferences, signals)
+        weights = torchjd_weights("AlignedMTLWeighting", signals, wanted=wanted)
         return Answer(weights=spread(weights, signals.present)), state

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -59,7 +60,7 @@ class Descent:
         Raises:
             TrialError: a loss or a weight is not finite.
         """
-        batch = sorted(batch, key=lambda example: example.task)
+        batch = sorted(batch, key=lambda example: self.tasks.names.index(example.task))
         if "gradients" in self.balancer.needs:
             means = self._merge(batch, step)
         elif "losses" in self.balancer.needs:
@@ -87,8 +88,8 @@ class Descent:
     def _merge(self, batch: Sequence[Example], step: int) -> Array:
         """Sets the gradient merged from those of the tasks, and gives the losses, [example]."""
         rows, means = [], []
-        for name in sorted({example.task for example in batch}):
-            mine = [example for example in batch if example.task == name]
+        for _, group in groupby(batch, key=lambda example: example.task):
+            mine = list(group)
             tokens = answer_tokens(mine)
             means.append(self._backward(self._packs(mine), tokens / tokens.sum(), step))
             rows.append(taken_gradient(self.parameters))

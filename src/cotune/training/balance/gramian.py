@@ -3,16 +3,19 @@
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from cotune.training.balance.contract import Array, Signals, told
+
+if TYPE_CHECKING:
+    import torch
 
 EXTRA = 'pip install "cotune[balance]"'
 
 
-def products(gradients: torch.Tensor) -> Array:
+def products(gradients: "torch.Tensor") -> Array:
     """Gives the products of all pairs of gradients, [present task, present task], from [present task, parameter]."""
     rows = gradients.double()
     return np.asarray((rows @ rows.T).cpu().numpy(), dtype=np.float64)
@@ -29,12 +32,17 @@ def need(balancer: str, *modules: str) -> None:
         raise ValueError(f"Balancer {balancer!r} needs {', '.join(absent)}, not installed here. Run: {EXTRA}")
 
 
-def torchjd_weights(kind: str, signals: Signals, **options: object) -> Array:
-    """Gives the weights by torchjd's weighting `kind`, [present task].
+def torchjd_weights(
+    kind: str, signals: Signals, *, wanted: Array | None = None, options: Mapping[str, object] | None = None
+) -> Array:
+    """Gives the weights by torchjd's weighting `kind`, [present task], with preferences where they are wanted.
 
     Its random numbers come from the request's seed and the step, and torch's generator is left as it was.
     """
-    weighting = vars(import_module("torchjd.aggregation"))[kind](**options)
+    import torch
+
+    chosen = {} if wanted is None else {"pref_vector": torch.from_numpy(wanted)}
+    weighting = vars(import_module("torchjd.aggregation"))[kind](**chosen, **(options or {}))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(signals.seed * 1_000_003 + signals.step)
         weights = weighting(torch.from_numpy(products(told(signals.gradients))))

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import ClassVar
 
-import torch
-
 from cotune.training.balance.contract import Answer, Need, Signals, State, Tasks, check_options, spread
 from cotune.training.balance.gramian import need, preferences, torchjd_weights
 
@@ -32,7 +30,7 @@ class UPGrad:
 
     def weigh(self, signals: Signals, state: State) -> tuple[Answer, State]:
         """Gives the weights under which the gradients make the merged one."""
-        wanted = torch.from_numpy(preferences(self.preferences, signals))
+        wanted = preferences(self.preferences, signals)
         projector = vars(import_module("torchjd.linalg"))["QuadprogProjector"](norm_eps=1e-30, reg_eps=1e-12)
-        weights = torchjd_weights("UPGradWeighting", signals, pref_vector=wanted, projector=projector)
+        weights = torchjd_weights("UPGradWeighting", signals, wanted=wanted, options={"projector": projector})
         return Answer(weights=spread(weights, signals.present)), state
