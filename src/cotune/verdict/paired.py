@@ -15,7 +15,7 @@ from cotune.verdict.noise import SeedNoise
 
 Array = NDArray[np.float64]
 
-POOL_FREEDOM = 4
+POOL_FREEDOM = 2
 """Degrees of freedom that the study's pooled seed noise counts for beside the mixtures' own, at most.
 
 More makes intervals narrower, but too narrow where the winner is noisier than the rest, and lets more false winners
