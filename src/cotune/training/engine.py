@@ -7,6 +7,7 @@ import torch
 
 from cotune.task import Split
 from cotune.training.adapter import Adapter
+from cotune.training.checkpoint import checkpointed
 from cotune.training.choice import choose_decoder, trunk_of
 from cotune.training.encode import Encoder
 from cotune.training.errors import TrialError
@@ -150,14 +151,16 @@ class Engine:
 
     def _train(self, request: Request, drawn: Plan, trainee: Trainee, limit: int) -> tuple[float, ...]:
         self._encode(request, drawn.examples, pasts=False)
-        return fit(
-            self._decoder,
-            trainee.parameters,
-            drawn.batches,
-            train=self.setup.train,
-            pack_tokens=limit,
-            progress=self._stage(request, "train"),
-        )
+        trained = self.model.layers[self.model.depth(self.setup.lora) :]
+        with checkpointed(trained if self.setup.train.gradient_checkpointing else ()):
+            return fit(
+                self._decoder,
+                trainee.parameters,
+                drawn.batches,
+                train=self.setup.train,
+                pack_tokens=limit,
+                progress=self._stage(request, "train"),
+            )
 
     def _sit(self, request: Request | None, exams: Sequence[Exam], limit: int) -> dict[str, TaskResult]:
         results = {}

@@ -11,6 +11,9 @@ from cotune.training.settings import Budget, Lora, Scoring, SizePolicy, Train
 SCORES_VERSION = 3
 """Raised by hand whenever a change of the code changes a trial's scores beyond rounding."""
 
+PASSING = frozenset({"device", "threads", "gradient_checkpointing"})
+"""Keys of `train` that change no score beyond rounding."""
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -48,9 +51,8 @@ class Setup:
         return next(task for task in self.tasks if task.name == name)
 
     def to_json(self) -> dict[str, object]:
-        """Gives what makes scores comparable; device and threads only say where it ran."""
-        train = asdict(self.train)
-        del train["device"], train["threads"]
+        """Gives what makes scores comparable; device, threads and what saves memory only say where and how it ran."""
+        train = {name: value for name, value in asdict(self.train).items() if name not in PASSING}
         train["weights"], train["overrides"] = dict(sorted(train["weights"].items())), _sorted(train["overrides"])
         scoring = asdict(self.scoring)
         del scoring["batch"], scoring["metric_for"]
