@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 
@@ -18,7 +19,8 @@ from cotune.training.loop import fit
 from cotune.training.lora import Trainee, adapted, targets
 from cotune.training.memory import within_memory
 from cotune.training.mixing import Plan, plan
-from cotune.training.model import load_model
+from cotune.training.model import device_of, load_model
+from cotune.training.quantize import within_reach
 from cotune.training.scoring import LONGEST_OUTPUT, Exam, sit
 from cotune.training.setup import Setup
 from cotune.trial import Progress, Request, TaskResult, Trial
@@ -39,6 +41,7 @@ class Engine:
         """
         if setup.train.threads is not None:
             torch.set_num_threads(setup.train.threads)
+        setup = replace(setup, train=within_reach(setup.train, device_of(setup.train.device)))
         self.setup = setup
         self.model = load_model(setup.model, train=setup.train, lora=setup.lora, progress=report)
         if setup.lora.method == "lora":
@@ -56,10 +59,10 @@ class Engine:
     @property
     def device(self) -> str:
         """Where and how it computes, for the record."""
-        kind, dtype = self.model.device.type, str(self.model.dtype).removeprefix("torch.")
+        kind, precision = self.model.device.type, self.model.precision
         if kind == "cuda":
-            return f"{torch.cuda.get_device_name(self.model.device)} ({dtype})"
-        return f"{kind} ({torch.get_num_threads()} threads, {dtype})"
+            return f"{torch.cuda.get_device_name(self.model.device)} ({precision})"
+        return f"{kind} ({torch.get_num_threads()} threads, {precision})"
 
     def pool(self, names: Sequence[str]) -> dict[str, list[Example]]:
         """Gives the train examples of the tasks `names`."""

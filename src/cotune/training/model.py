@@ -21,6 +21,7 @@ from cotune.training.damage import CONFIGURATION, TOKENIZER, WEIGHTS, blaming
 from cotune.training.embedded import shown_name
 from cotune.training.fingerprint import model_fingerprint
 from cotune.training.origin import files_folder, find_origin, first_line
+from cotune.training.quantize import keep_trainable, quantization, stored_bits
 from cotune.training.settings import Lora, Train
 from cotune.trial import Progress
 
@@ -29,12 +30,16 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """A frozen causal language model with its tokenizer; `name` is how others find it, `fingerprint` what it holds."""
+    """A frozen causal language model with its tokenizer; `name` is how others find it, `fingerprint` what it holds.
+
+    `bits` is what its linear weights are quantised to, if they are.
+    """
 
     name: str
     module: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     fingerprint: str
+    bits: int | None = None
 
     @property
     def device(self) -> torch.device:
@@ -45,6 +50,12 @@ class LanguageModel:
     def dtype(self) -> torch.dtype:
         """What it computes in."""
         return self.module.dtype
+
+    @property
+    def precision(self) -> str:
+        """What it computes in, and its weights' bits if they are quantised: what its outputs hang on to rounding."""
+        dtype = str(self.dtype).removeprefix("torch.")
+        return f"{dtype}+{self.bits}bit" if self.bits else dtype
 
     @property
     def layers(self) -> torch.nn.ModuleList:
@@ -66,7 +77,7 @@ def load_model(
     Raises:
         ValueError: there is no such model, its files are damaged, or it is no decoder.
     """
-    device = _device(train.device)
+    device = device_of(train.device)
     dtype = _dtype(train.dtype, device, lora)
     origin = find_origin(name, progress=progress)
     with quiet():
@@ -75,13 +86,18 @@ def load_model(
         with blaming(name, origin, TOKENIZER):
             tokenizer = AutoTokenizer.from_pretrained(origin, trust_remote_code=False)
         with blaming(name, origin, WEIGHTS):
-            module = _whole_model(origin, config, dtype)
+            bits = stored_bits(config) or train.bits
+            module = _whole_model(origin, config, dtype, bits=bits, device=device)
             fingerprint = model_fingerprint(files_folder(origin), tokenizer)
-    module.requires_grad_(False).eval().to(device)
-    return LanguageModel(shown_name(name), module, tokenizer, fingerprint)
+    if bits and lora.method == "full":
+        raise ValueError(f"The model {name!r} has its weights in {bits} bits; lora.method 'full' cannot train those.")
+    module.requires_grad_(False).eval()
+    return LanguageModel(shown_name(name), module, tokenizer, fingerprint, bits)
 
 
-def _whole_model(origin: str, config: PreTrainedConfig, dtype: torch.dtype) -> PreTrainedModel:
+def _whole_model(
+    origin: str, config: PreTrainedConfig, dtype: torch.dtype, *, bits: int | None, device: torch.device
+) -> PreTrainedModel:
     """Loads the weights, and refuses what transformers only notes: random numbers in place of those that are not there.
 
     Raises:
@@ -91,6 +107,8 @@ def _whole_model(origin: str, config: PreTrainedConfig, dtype: torch.dtype) -> P
         origin,
         config=config,
         dtype=dtype,
+        quantization_config=None if stored_bits(config) else quantization(bits, dtype),
+        device_map={"": device} if bits else None,
         trust_remote_code=False,
         ignore_mismatched_sizes=True,
         output_loading_info=True,
@@ -98,10 +116,17 @@ def _whole_model(origin: str, config: PreTrainedConfig, dtype: torch.dtype) -> P
     absent = sorted([*found["missing_keys"], *(key for key, *_ in found["mismatched_keys"])])
     if absent:
         raise ValueError(f"{len(absent)} weights of config.json are missing or of another shape: {absent[0]}")
-    return cast(PreTrainedModel, module)
+    if bits:
+        keep_trainable(module)
+    return cast(PreTrainedModel, module if bits else module.to(device))
 
 
-def _device(name: str) -> torch.device:
+def device_of(name: str) -> torch.device:
+    """Gives the device of that name; "auto" is a GPU if there is one.
+
+    Raises:
+        ValueError: there is no such device.
+    """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

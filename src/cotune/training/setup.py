@@ -14,6 +14,9 @@ SCORES_VERSION = 3
 PASSING = frozenset({"device", "threads", "gradient_checkpointing"})
 """Keys of `train` that change no score beyond rounding."""
 
+LATER = frozenset({"load_in_4bit", "load_in_8bit"})
+"""Keys of `train` that came later; left out while they are off, so that older studies go on."""
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -34,6 +37,11 @@ class Setup:
         check_names([*self.targets, *self.scoring.metric_for, *self.train.weights, *self.train.overrides], names)
         if not self.targets:
             raise ValueError(f"A fine-tuning has at least one target; name one or more of {names}.")
+        if self.train.bits and self.lora.method == "full":
+            raise ValueError(
+                f"lora.method 'full' trains the model's own weights, which train.load_in_{self.train.bits}bit fixes in "
+                f"{self.train.bits} bits. Use method: lora, or leave load_in_{self.train.bits}bit out."
+            )
         if not self.model:
             raise ValueError("A model is a local folder, a hub id or 'embedded'; got nothing.")
         for task in self.tasks:
@@ -53,6 +61,7 @@ class Setup:
     def to_json(self) -> dict[str, object]:
         """Gives what makes scores comparable; device, threads and what saves memory only say where and how it ran."""
         train = {name: value for name, value in asdict(self.train).items() if name not in PASSING}
+        train = {name: value for name, value in train.items() if value or name not in LATER}
         train["weights"], train["overrides"] = dict(sorted(train["weights"].items())), _sorted(train["overrides"])
         scoring = asdict(self.scoring)
         del scoring["batch"], scoring["metric_for"]

@@ -33,8 +33,7 @@ class Trunk:
         self.depth = depth
         self._model = model
         self._layers = model.layers
-        dtype = str(model.dtype).removeprefix("torch.")
-        folder = cache / f"{model.fingerprint[:32]}-{depth}-{dtype}" if cache else None
+        folder = cache / f"{model.fingerprint[:32]}-{depth}-{model.precision}" if cache else None
         self._states = Store(memory_bytes=STATES_BYTES, folder=folder)
         self._pasts = Store(memory_bytes=PASTS_BYTES)
 
