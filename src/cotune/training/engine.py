@@ -153,7 +153,7 @@ class Engine:
             return Adapter(request, trainee.state(), drawn.exposure, losses, seconds, self.model, self.setup.lora)
 
     def _train(self, request: Request, drawn: Plan, trainee: Trainee, limit: int) -> tuple[float, ...]:
-        self._encode(request, drawn.examples, pasts=False)
+        self._encode(request, drawn.examples, pasts=False, share=limit / PACK_TOKENS)
         trained = self.model.layers[self.model.depth(self.setup.lora) :]
         with checkpointed(trained if self.setup.train.gradient_checkpointing else ()):
             return fit(
@@ -168,15 +168,16 @@ class Engine:
     def _sit(self, request: Request | None, exams: Sequence[Exam], limit: int) -> dict[str, TaskResult]:
         results = {}
         for done, exam in enumerate(exams):
-            self._encode(request, exam.read, pasts=exam.way == "generation")
+            self._encode(request, exam.read, pasts=exam.way == "generation", share=limit / PACK_TOKENS)
             self._report(Progress(request, f"score {exam.task.name}", done, len(exams)))
             rows = self.setup.scoring.batch
             results[exam.task.name] = sit(exam, self._decoder, self.encoder, limit=limit, rows=rows)
         self._report(Progress(request, "score", len(exams), len(exams)))
         return results
 
-    def _encode(self, request: Request | None, examples: Sequence[Example], *, pasts: bool) -> None:
+    def _encode(self, request: Request | None, examples: Sequence[Example], *, pasts: bool, share: float) -> None:
         if self._trunk is not None and self._decoder.uses_trunk:
+            self._trunk.confine(share)
             nodes = (node for example in examples for node in leaf(example).line)
             self._trunk.prepare(nodes, pasts=pasts, progress=self._stage(request, "encode"))
 
