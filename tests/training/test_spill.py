@@ -19,6 +19,7 @@ from cotune.training.trunk import Trunk
 
 KILLED = """
 import os, signal, sys, torch
+from pathlib import Path
 from cotune.training import spill
 spill.FILE_BYTES = 4096
 kept = spill.Spill(Path(sys.argv[1]))
