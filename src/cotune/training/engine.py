@@ -23,6 +23,7 @@ from cotune.training.model import device_of, load_model
 from cotune.training.quantize import within_reach
 from cotune.training.scoring import LONGEST_OUTPUT, Exam, sit
 from cotune.training.setup import Setup
+from cotune.training.worth import is_worth
 from cotune.trial import Progress, Request, TaskResult, Trial
 
 PACK_TOKENS = 512
@@ -50,7 +51,8 @@ class Engine:
         longest = max(setup.train.length_of(task.name) for task in setup.tasks)
         longest += setup.scoring.max_new_tokens or LONGEST_OUTPUT
         _check_length(self.model.module.config.get_text_config().to_dict(), longest)
-        self._trunk = trunk_of(self.model, self.model.depth(setup.lora), cache=setup.cache)
+        is_kept = is_worth(setup, self.model, self.encoder)
+        self._trunk = trunk_of(self.model, self.model.depth(setup.lora) if is_kept else 0, cache=setup.cache)
         self._decoder = choose_decoder(self.model, self._trunk, longest=longest)
         self._report = report
         self._pool: dict[str, list[Example]] = {}

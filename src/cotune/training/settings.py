@@ -148,11 +148,13 @@ class Train:
     gradient_checkpointing: bool = False
     load_in_4bit: bool = False
     load_in_8bit: bool = False
+    trunk: Literal["auto", "on", "off"] = "auto"
 
     def __post_init__(self) -> None:
         _check_choice("train.schedule", self.schedule, ("cosine", "linear", "constant"))
         _check_choice("train.loss", self.loss, LOSSES)
         _check_choice("train.prompt_style", self.prompt_style, ("auto", "chat", "plain"))
+        _check_choice("train.trunk", self.trunk, ("auto", "on", "off"))
         _check_choice("train.dtype", self.dtype, ("auto", "float32", "bfloat16", "float16"))
         names = ("lr", "batch_tokens", "batch_examples", "max_length", "clip", "threads")
         values = (self.lr, self.batch_tokens, self.batch_examples, self.max_length, self.clip, self.threads)
