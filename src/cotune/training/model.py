@@ -32,7 +32,8 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 class LanguageModel:
     """A frozen causal language model with its tokenizer; `name` is how others find it, `fingerprint` what it holds.
 
-    `bits` is what its linear weights are quantised to, if they are.
+    `bits` is what its linear weights are quantised to, if they are; `is_split` tells that its layers lie on several
+    devices, of which `device` is the first: what goes in and comes out is there.
     """
 
     name: str
@@ -40,6 +41,7 @@ class LanguageModel:
     tokenizer: PreTrainedTokenizerBase
     fingerprint: str
     bits: int | None = None
+    is_split: bool = False
 
     @property
     def device(self) -> torch.device:
@@ -87,16 +89,21 @@ def load_model(
             tokenizer = AutoTokenizer.from_pretrained(origin, trust_remote_code=False)
         with blaming(name, origin, WEIGHTS):
             bits = stored_bits(config) or train.bits
-            module = _whole_model(origin, config, dtype, bits=bits, device=device)
+            split = train.device_map if device.type == "cuda" else None
+            place = split or (str(device) if bits else None)
+            module = _whole_model(origin, config, dtype, bits=bits, place=place)
             fingerprint = model_fingerprint(files_folder(origin), tokenizer)
     if bits and lora.method == "full":
         raise ValueError(f"The model {name!r} has its weights in {bits} bits; lora.method 'full' cannot train those.")
+    is_split = _check_split(name, module) if split else False
+    if place is None:
+        module.to(device)
     module.requires_grad_(False).eval()
-    return LanguageModel(shown_name(name), module, tokenizer, fingerprint, bits)
+    return LanguageModel(shown_name(name), module, tokenizer, fingerprint, bits, is_split)
 
 
 def _whole_model(
-    origin: str, config: PreTrainedConfig, dtype: torch.dtype, *, bits: int | None, device: torch.device
+    origin: str, config: PreTrainedConfig, dtype: torch.dtype, *, bits: int | None, place: str | None
 ) -> PreTrainedModel:
     """Loads the weights, and refuses what transformers only notes: random numbers in place of those that are not there.
 
@@ -108,7 +115,7 @@ def _whole_model(
         config=config,
         dtype=dtype,
         quantization_config=None if stored_bits(config) else quantization(bits, dtype),
-        device_map={"": device} if bits else None,
+        device_map=place,
         trust_remote_code=False,
         ignore_mismatched_sizes=True,
         output_loading_info=True,
@@ -118,7 +125,22 @@ def _whole_model(
         raise ValueError(f"{len(absent)} weights of config.json are missing or of another shape: {absent[0]}")
     if bits:
         keep_trainable(module)
-    return cast(PreTrainedModel, module if bits else module.to(device))
+    return cast(PreTrainedModel, module)
+
+
+def _check_split(name: str, module: PreTrainedModel) -> bool:
+    """Tells whether accelerate put a model's layers on several GPUs.
+
+    Raises:
+        ValueError: part of it had to stay outside, where nothing can be trained.
+    """
+    places = {str(place) for place in vars(module).get("hf_device_map", {}).values()}
+    if places & {"cpu", "disk"}:
+        raise ValueError(
+            f"The model {name!r} does not fit on {torch.cuda.device_count()} GPUs: part of it would stay on the "
+            "processor or disk. Free their memory, set train.load_in_4bit, or give a smaller model."
+        )
+    return len(places) > 1
 
 
 def device_of(name: str) -> torch.device:

@@ -149,6 +149,7 @@ class Train:
     load_in_4bit: bool = False
     load_in_8bit: bool = False
     trunk: Literal["auto", "on", "off"] = "auto"
+    device_map: Literal["auto"] | None = None
 
     def __post_init__(self) -> None:
         _check_choice("train.schedule", self.schedule, ("cosine", "linear", "constant"))
