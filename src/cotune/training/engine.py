@@ -1,8 +1,10 @@
 """The engine: one loaded model that runs requests one after another."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from multiprocessing.connection import Connection
 
 import torch
 
@@ -10,13 +12,14 @@ from cotune.task import Split
 from cotune.training.adapter import Adapter
 from cotune.training.checkpoint import checkpointed
 from cotune.training.choice import choose_decoder, trunk_of
+from cotune.training.crew import Begin, Crew, End, Order, Results, Sit, Train
 from cotune.training.encode import Encoder
 from cotune.training.errors import TrialError
 from cotune.training.example import Example
 from cotune.training.exams import exams_of
 from cotune.training.forest import leaf
-from cotune.training.loop import fit
-from cotune.training.lora import Trainee, adapted, targets
+from cotune.training.loop import fit, share_of
+from cotune.training.lora import State, Trainee, adapted, targets
 from cotune.training.memory import within_memory
 from cotune.training.mixing import Plan, plan
 from cotune.training.model import device_of, load_model
@@ -54,6 +57,7 @@ class Engine:
         is_kept = is_worth(setup, self.model, self.encoder)
         self._trunk = trunk_of(self.model, self.model.depth(setup.lora) if is_kept else 0, cache=setup.cache)
         self._decoder = choose_decoder(self.model, self._trunk, longest=longest)
+        self.crew = Crew(setup, size=setup.train.processes)
         self._report = report
         self._pool: dict[str, list[Example]] = {}
         self._exams: dict[tuple[Split, int | None], list[Exam]] = {}
@@ -115,7 +119,7 @@ class Engine:
         exams = self.exams(split, count)
         if adapter is None:
             return within_memory(lambda limit: self._sit(None, exams, limit), PACK_TOKENS)
-        with adapted(self.model, self.setup.lora, seed=0, state=adapter.state):
+        with self._adapted(seed=0, state=adapter.state):
             return within_memory(lambda limit: self._sit(adapter.request, exams, limit), PACK_TOKENS)
 
     def rehearse(self, request: Request, drawn: Plan, exams: Sequence[Exam]) -> tuple[float, float]:
@@ -126,6 +130,32 @@ class Engine:
         """
         return within_memory(lambda limit: self._rehearse(request, drawn, exams, limit), PACK_TOKENS)
 
+    def follow(self, orders: "Connection[Results, Order]") -> None:
+        """Carries out the orders for one trial, or for one scoring, of an engine that leads.
+
+        Raises:
+            EOFError: the engine is gone.
+        """
+        order = orders.recv()
+        if isinstance(order, Sit):
+            orders.send(self._sit(None, order.exams, order.limit))
+        if not isinstance(order, Begin):
+            return
+        with self._adapted(seed=order.seed, state=order.state) as trainee:
+            while not isinstance(order := orders.recv(), End):
+                if isinstance(order, Train):
+                    self._train(None, order.drawn, trainee, order.limit)
+                elif isinstance(order, Sit):
+                    orders.send(self._sit(None, order.exams, order.limit))
+
+    @contextmanager
+    def _adapted(self, *, seed: int, state: State | None = None) -> Iterator[Trainee]:
+        with (
+            self.crew.trial(Begin(seed, state)),
+            adapted(self.model, self.setup.lora, seed=seed, state=state) as trainee,
+        ):
+            yield trainee
+
     def _trial(self, request: Request, limit: int, started: float) -> Trial:
         exams = self.exams("dev", self.setup.scoring.dev_rows)
         device = self.device if limit == PACK_TOKENS else f"{self.device}, packs of {limit} tokens to save memory"
@@ -133,14 +163,14 @@ class Engine:
             results = self._sit(request, exams, limit)
             return Trial(request, results, seconds=time.perf_counter() - started, device=device)
         drawn = self.plan(request)
-        with adapted(self.model, self.setup.lora, seed=request.seed) as trainee:
+        with self._adapted(seed=request.seed) as trainee:
             losses = self._train(request, drawn, trainee, limit)
             results = self._sit(request, exams, limit)
         return Trial(request, results, drawn.exposure, time.perf_counter() - started, device, losses)
 
     def _rehearse(self, request: Request, drawn: Plan, exams: Sequence[Exam], limit: int) -> tuple[float, float]:
         started = time.perf_counter()
-        with adapted(self.model, self.setup.lora, seed=0) as trainee:
+        with self._adapted(seed=0) as trainee:
             self._train(request, drawn, trainee, limit)
             trained = time.perf_counter()
             self._sit(request, exams, limit)
@@ -149,13 +179,16 @@ class Engine:
     def _adapter(self, request: Request, limit: int) -> Adapter:
         started = time.perf_counter()
         drawn = self.plan(request)
-        with adapted(self.model, self.setup.lora, seed=request.seed) as trainee:
+        with self._adapted(seed=request.seed) as trainee:
             losses = self._train(request, drawn, trainee, limit)
             seconds = time.perf_counter() - started
             return Adapter(request, trainee.state(), drawn.exposure, losses, seconds, self.model, self.setup.lora)
 
-    def _train(self, request: Request, drawn: Plan, trainee: Trainee, limit: int) -> tuple[float, ...]:
-        self._encode(request, drawn.examples, pasts=False, share=limit / PACK_TOKENS)
+    def _train(self, request: Request | None, drawn: Plan, trainee: Trainee, limit: int) -> tuple[float, ...]:
+        self.crew.tell(Train(drawn, limit))
+        team = self.crew.team
+        mine = [pack for batch in drawn.batches for pack in share_of(self._decoder, batch, limit, team)]
+        self._encode(request, [e for pack in mine for e in pack], pasts=False, share=limit / PACK_TOKENS)
         trained = self.model.layers[self.model.depth(self.setup.lora) :]
         with checkpointed(trained if self.setup.train.gradient_checkpointing else ()):
             return fit(
@@ -165,9 +198,13 @@ class Engine:
                 train=self.setup.train,
                 pack_tokens=limit,
                 progress=self._stage(request, "train"),
+                team=team,
             )
 
-    def _sit(self, request: Request | None, exams: Sequence[Exam], limit: int) -> dict[str, TaskResult]:
+    def _sit(self, request: Request | None, exams: Sequence[Exam], limit: int) -> Results:
+        return self.crew.sit(exams, limit, lambda mine: self._sit_alone(request, mine, limit))
+
+    def _sit_alone(self, request: Request | None, exams: Sequence[Exam], limit: int) -> Results:
         results = {}
         for done, exam in enumerate(exams):
             self._encode(request, exam.read, pasts=exam.way == "generation", share=limit / PACK_TOKENS)

@@ -150,6 +150,7 @@ class Train:
     load_in_8bit: bool = False
     trunk: Literal["auto", "on", "off"] = "auto"
     device_map: Literal["auto"] | None = None
+    processes: int = 1
 
     def __post_init__(self) -> None:
         _check_choice("train.schedule", self.schedule, ("cosine", "linear", "constant"))
@@ -157,8 +158,16 @@ class Train:
         _check_choice("train.prompt_style", self.prompt_style, ("auto", "chat", "plain"))
         _check_choice("train.trunk", self.trunk, ("auto", "on", "off"))
         _check_choice("train.dtype", self.dtype, ("auto", "float32", "bfloat16", "float16"))
-        names = ("lr", "batch_tokens", "batch_examples", "max_length", "clip", "threads")
-        values = (self.lr, self.batch_tokens, self.batch_examples, self.max_length, self.clip, self.threads)
+        names = ("lr", "batch_tokens", "batch_examples", "max_length", "clip", "threads", "processes")
+        values = (
+            self.lr,
+            self.batch_tokens,
+            self.batch_examples,
+            self.max_length,
+            self.clip,
+            self.threads,
+            self.processes,
+        )
         _check_positive("train", dict(zip(names, values, strict=True)))
         _check_positive("train.weights", self.weights)
         if self.batch_tokens is not None and self.batch_examples is not None:

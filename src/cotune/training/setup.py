@@ -11,7 +11,7 @@ from cotune.training.settings import Budget, Lora, Scoring, SizePolicy, Train
 SCORES_VERSION = 3
 """Raised by hand whenever a change of the code changes a trial's scores beyond rounding."""
 
-PASSING = frozenset({"device", "threads", "gradient_checkpointing", "trunk", "device_map"})
+PASSING = frozenset({"device", "threads", "gradient_checkpointing", "trunk", "device_map", "processes"})
 """Keys of `train` that change no score beyond rounding."""
 
 LATER = frozenset({"load_in_4bit", "load_in_8bit"})
@@ -42,6 +42,8 @@ class Setup:
                 f"lora.method 'full' trains the model's own weights, which train.load_in_{self.train.bits}bit fixes in "
                 f"{self.train.bits} bits. Use method: lora, or leave load_in_{self.train.bits}bit out."
             )
+        if self.train.processes > 1 and self.lora.dropout > 0:
+            raise ValueError("train.processes above 1 draw dropout each for itself; lora.dropout must be 0 with them.")
         if self.train.trunk == "on" and self.lora.top is None:
             raise ValueError(
                 "train.trunk 'on' keeps what frozen layers give; lora.layers 'all' leaves none. Use top-N."
