@@ -15,7 +15,7 @@ from cotune.training.decoder import Generation
 from cotune.training.forest_decoder import ForestDecoder
 from cotune.training.lora import adapted
 from cotune.training.losses import weighted_losses
-from cotune.training.model import LanguageModel
+from cotune.training.model import LanguageModel, _check_split
 from cotune.training.padded_decoder import PaddedDecoder
 from cotune.training.trunk import Trunk
 
@@ -99,3 +99,16 @@ def test_without_several_gpus_the_setting_changes_nothing(random_base):
     plain = fine_tune(random_base)
     assert mapped.settings() == plain.settings()
     assert run(mapped, "group").train_loss == run(plain, "group").train_loss
+
+
+def test_a_model_that_the_gpus_do_not_hold_is_refused_and_so_is_splitting_copies(pair, random_base):
+    module = pair[0].module
+    module.hf_device_map = {"": 0, "lm_head": 1}
+    assert _check_split("big", module)
+    module.hf_device_map = {"": 0}
+    assert not _check_split("big", module)
+    module.hf_device_map = {"": 0, "lm_head": "disk"}
+    with pytest.raises(ValueError, match=r"The model 'big' does not fit on .* set train\.load_in_4bit"):
+        _check_split("big", module)
+    with pytest.raises(ValueError, match="Keep one of the two"):
+        fine_tune(random_base, train=replace(TRAIN, device_map="auto", processes=2))

@@ -44,6 +44,8 @@ class Setup:
             )
         if self.train.processes > 1 and self.lora.dropout > 0:
             raise ValueError("train.processes above 1 draw dropout each for itself; lora.dropout must be 0 with them.")
+        if self.train.processes > 1 and self.train.device_map:
+            raise ValueError("train.processes each load the model whole; device_map splits one. Keep one of the two.")
         if self.train.trunk == "on" and self.lora.top is None:
             raise ValueError(
                 "train.trunk 'on' keeps what frozen layers give; lora.layers 'all' leaves none. Use top-N."
