@@ -1,11 +1,11 @@
-"""Measures when the frozen trunk pays: its costs by depth, and studies with and without it, on one thread."""
+"""Measures when the frozen trunk pays: its costs by depth, and the frozen layers of studies with and without it."""
 
 import argparse
 import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -14,19 +14,26 @@ from benchmarks.provenance import provenance
 from cotune import Mixture, Request
 from cotune.task import Task
 from cotune.tasks import load_tasks
-from cotune.training import Budget, FineTune, Lora, Scoring, Train
-from cotune.training.engine import Engine
-from cotune.training.model import load_model
-from cotune.training.worth import CPU, measured, pays
+from cotune.training import Budget, Lora, Scoring, SizePolicy, Train
+from cotune.training.encode import Encoder
+from cotune.training.engine import PACK_TOKENS
+from cotune.training.example import Example
+from cotune.training.exams import exams_of
+from cotune.training.forest import packs as packs_of
+from cotune.training.forest import plant
+from cotune.training.mixing import plan
+from cotune.training.model import LanguageModel, load_model
+from cotune.training.setup import Setup
+from cotune.training.trunk import Trunk
+from cotune.training.worth import CPU, measured, pays, run_below
 
-NAMES = ("ncbi_disease", "sms_spam", "snips")
-MIXTURES = (("snips",), ("snips", "sms_spam"), NAMES, ("snips", "ncbi_disease"), ("sms_spam",), ("ncbi_disease",))
-TRAIN = Train(batch_examples=8, max_length=128, threads=1)
+NAMES = ("sms_spam", "snips")
+MIXTURES = (("snips",), ("snips", "sms_spam"), ("sms_spam",))
 
 
 @dataclass(frozen=True)
 class Case:
-    """A small study: how many trials, of how many steps of eight rows, with which layers trained."""
+    """The frozen part of a small study: how many trials, of how many steps of eight rows, and which layers train."""
 
     name: str
     trials: int
@@ -35,15 +42,16 @@ class Case:
 
 
 CASES = (
-    Case("one trial, each text once", 1, 6, "top-6"),
-    Case("six trials", 6, 6, "top-6"),
-    Case("six trials, two layers frozen", 6, 2, "top-28"),
+    Case("one trial, each text once", 1, 1, "top-6"),
+    Case("three trials", 3, 1, "top-6"),
+    Case("three trials, two layers frozen", 3, 1, "top-28"),
+    Case("one trial of four epochs, two layers frozen", 1, 4, "top-28"),
 )
 
 
 @dataclass(frozen=True)
 class Row:
-    """What a case took: seconds of the processor with and without a trunk, uses of a token, and the rule's word."""
+    """What the frozen layers of a case took: processor seconds with and without a trunk, uses, the rule's word."""
 
     case: Case
     uses: float
@@ -52,35 +60,50 @@ class Row:
     is_kept: bool
 
 
-def measure(case: Case, tasks: Sequence[Task], model: str, dev_rows: int) -> Row:
-    """Runs a case twice; the model is loaded and the rows are tokens before the clock starts."""
-    requests = [Request(Mixture.of(names)) for names in MIXTURES[: case.trials]]
-    seconds = {}
-    for trunk in ("on", "off"):
-        evaluate = FineTune(
-            model,
-            tasks,
-            targets=["sms_spam"],
-            budget=Budget(steps=case.steps),
-            lora=Lora(layers=case.layers),
-            train=replace(TRAIN, trunk=trunk),
-            scoring=Scoring(dev_rows=dev_rows),
-        )
-        engine = evaluate.engine
-        uses = _uses(engine, requests)
-        started = time.process_time()
-        failed = [trial.error for trial in evaluate(requests) if trial.error]
-        seconds[trunk] = time.process_time() - started
-        if failed:
-            raise ValueError(f"A trial failed: {failed[0]}")
-    return Row(case, uses, seconds["on"], seconds["off"], pays(uses, CPU))
+def measure(case: Case, tasks: Sequence[Task], model: LanguageModel, dev_rows: int) -> Row:
+    """Runs the frozen layers over all packs of a case's trials, once with a trunk and once without."""
+    setup = Setup(
+        "embedded",
+        tuple(tasks),
+        ("sms_spam",),
+        Budget(steps=case.steps),
+        SizePolicy(),
+        Lora(layers=case.layers),
+        Train(batch_examples=8, max_length=64),
+        Scoring(dev_rows=dev_rows),
+        None,
+    )
+    packs = _packs(case, setup, Encoder(model.tokenizer))
+    depth = model.depth(setup.lora)
+    trunk = Trunk(model, depth)
+    start = time.process_time()
+    for pack in packs:
+        forest = plant(pack, device=model.device, dtype=model.dtype)
+        trunk.prepare(forest.nodes)
+        trunk.states(forest.nodes)
+    kept = time.process_time() - start
+    start = time.process_time()
+    for pack in packs:
+        run_below(model, depth, pack)
+    plain = time.process_time() - start
+    used = [node for pack in packs for node in plant(pack, device=model.device, dtype=model.dtype).nodes]
+    uses = sum(len(node.ids) for node in used) / sum(len(node.ids) for node in set(used))
+    return Row(case, uses, kept, plain, pays(uses, CPU))
 
 
-def _uses(engine: Engine, requests: Sequence[Request]) -> float:
-    """Gives how often these requests use a token of those that they meet."""
-    scored = [example for exam in engine.exams("dev", engine.setup.scoring.dev_rows) for example in exam.examples]
-    used = [example for request in requests for example in (*engine.plan(request).examples, *scored)]
-    return sum(example.tokens for example in used) / sum(example.tokens for example in set(used))
+def _packs(case: Case, setup: Setup, encoder: Encoder) -> list[list[Example]]:
+    """Gives what the trials train on and are scored on; with several steps one trial meets a batch again and again."""
+    rows = 8 if case.trials == 1 else None
+    pool = {task.name: encoder.examples(task, task.rows["train"][:rows], max_length=64) for task in setup.tasks}
+    exams = exams_of(setup, encoder, "dev", count=setup.scoring.dev_rows)
+    made: list[list[Example]] = []
+    for names in MIXTURES[: case.trials]:
+        drawn = plan(Request(Mixture.of(names)), pool, budget=setup.budget, policy=setup.size_policy, train=setup.train)
+        for batch in drawn.batches:
+            made += packs_of(batch, PACK_TOKENS)
+        for exam in exams:
+            made += packs_of(exam.examples, PACK_TOKENS)
+    return made
 
 
 def markdown(costs: dict[int, tuple[float, float]], rows: Sequence[Row]) -> str:
@@ -107,9 +130,9 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     tasks = [task for task in load_tasks(options.data) if task.name in NAMES]
-    model = load_model(options.model, train=TRAIN, lora=Lora())
+    model = load_model(options.model, train=Train(), lora=Lora())
+    rows = [measure(case, tasks, model, options.dev_rows) for case in CASES]
     costs = {depth: (found.fill, found.read) for depth in options.depths for found in [measured(model, depth)]}
-    rows = [measure(case, tasks, options.model, options.dev_rows) for case in CASES]
     text, facts, command = markdown(costs, rows), provenance(), " ".join(["python -m benchmarks.trunk", *sys.argv[1:]])
     if options.json:
         found = {"command": command, **facts, "costs": costs, "rows": [asdict(row) for row in rows]}
@@ -123,8 +146,10 @@ def main() -> None:
 
 def _about(command: str, facts: dict[str, object]) -> str:
     return (
-        "Costs are in passes of packs through the same layers; times are seconds of the processor, on one thread.\n"
-        f"`{command}`: {json.dumps(facts)}\n\n"
+        "<!-- written by benchmarks/trunk.py; do not edit -->\n"
+        "Costs are in passes of packs through the same layers. Times are the frozen layers' share of a study in seconds "
+        "of the processor, on one thread; the rule is `cotune.training.worth.pays` for that many uses.\n\n"
+        f"`{command}` at commit {facts['commit']} on {facts['hardware']}, one thread, Python {facts['python']}.\n\n"
     )
 
 

@@ -6,10 +6,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from test_decoders import made_examples
 from test_fine_tune import ECHO, GROUP, TRAIN, fine_tune, run, same
 
 from cotune import Mixture, Request
 from cotune.training import Budget, Lora, Scoring
+from cotune.training.forest_decoder import ForestDecoder
+from cotune.training.loop import share_of
+from cotune.training.team import Team
 
 TWO = replace(TRAIN, processes=2, threads=1)
 NAMES = ("group", "echo")
@@ -22,6 +26,19 @@ def pair(random_base):
     evaluate.engine.crew.close()
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+@pytest.mark.parametrize("pack_tokens", [40, 512])
+def test_shares_are_the_whole_batch_once(model, size, pack_tokens):
+    batch = made_examples(count=12)
+    decoder = ForestDecoder(model)
+    shares = [share_of(decoder, batch, pack_tokens, Team(rank, size)) for rank in range(size)]
+    assert sorted(example.id for share in shares for pack in share for example in pack) == sorted(
+        example.id for example in batch
+    )
+    assert all(shares[:3])  # a member may be left without, as rows share their beginnings and are not cut
+
+
+@pytest.mark.slow
 def test_two_processes_train_and_score_what_one_does(pair):
     alone, both = pair
     for names in (NAMES, ("group",), ()):
@@ -36,10 +53,12 @@ def test_two_processes_train_and_score_what_one_does(pair):
     assert len(both.engine.crew._helpers) == 1
 
 
+@pytest.mark.slow
 def test_a_trial_repeats_itself_to_the_bit(pair):
     assert same(run(pair[1], *NAMES), run(pair[1], *NAMES))
 
 
+@pytest.mark.slow
 def test_an_adapter_is_trained_and_scored_together(pair):
     alone, both = pair
     adapter, expected = (evaluate.fit(Request(Mixture.of(NAMES))) for evaluate in (both, alone))
@@ -50,6 +69,7 @@ def test_an_adapter_is_trained_and_scored_together(pair):
     assert all(results[name].loss == pytest.approx(wanted[name].loss, rel=1e-4) for name in NAMES)
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_ends_its_trial_and_others_take_its_place(pair):
     both = pair[1]
     expected = run(both, *NAMES)
@@ -58,6 +78,7 @@ def test_a_process_that_is_killed_ends_its_trial_and_others_take_its_place(pair)
     assert same(run(both, *NAMES), expected)
 
 
+@pytest.mark.slow
 def test_divergence_ends_the_trial_and_the_next_is_well(random_base):
     wild = fine_tune(random_base, train=replace(TWO, lr=1e30, clip=None, warmup=0), scoring=Scoring(dev_rows=2))
     assert run(wild, "group").error.startswith("diverged: ")
@@ -65,6 +86,7 @@ def test_divergence_ends_the_trial_and_the_next_is_well(random_base):
     assert wild.engine.crew._helpers == []
 
 
+@pytest.mark.slow
 def test_a_study_with_more_processes_than_packs_works(random_base):
     three = fine_tune(random_base, train=replace(TWO, processes=3, batch_examples=2), budget=Budget(steps=2))
     one = fine_tune(random_base, train=replace(TRAIN, batch_examples=2), budget=Budget(steps=2))

@@ -19,7 +19,7 @@ from cotune.training.memory import is_out_of_memory
 from cotune.training.mixing import Plan
 from cotune.training.scoring import Exam
 from cotune.training.setup import Setup
-from cotune.training.team import Team, join, part
+from cotune.training.team import Team, join
 from cotune.trial import TaskResult
 
 SECONDS = 5
@@ -163,7 +163,6 @@ class Crew:
             helper.connection.close()
         self._helpers = []
         self.team = Team()
-        part()
 
     def _reason(self, error: BaseException) -> Exception | None:
         """Gives what a helper died of, where the lack of it is what made `error`."""

@@ -108,16 +108,17 @@ def measured(model: LanguageModel, depth: int) -> Costs:
     tokens = [[(row * ROW_TOKENS + column) % size for column in range(ROW_TOKENS)] for row in range(ROWS)]
     examples = [Example("probe", str(row), tuple(ids[:-1]), (ids[-1],)) for row, ids in enumerate(tokens)]
     nodes = plant(examples, device=model.device, dtype=model.dtype).nodes
-    _pass(model, depth, examples[:2])  # the first call of anything is slow
+    run_below(model, depth, examples[:2])  # the first call of anything is slow
     Trunk(model, depth).prepare(nodes[:2])
-    plain = _seconds(model.device, lambda: _pass(model, depth, examples))
+    plain = _seconds(model.device, lambda: run_below(model, depth, examples))
     fill = _seconds(model.device, lambda: trunk.prepare(nodes))
     read = _seconds(model.device, lambda: trunk.states(nodes))
     return Costs(fill / plain, read / plain)
 
 
 @torch.no_grad()  # type: ignore[untyped-decorator]
-def _pass(model: LanguageModel, depth: int, examples: list[Example]) -> None:
+def run_below(model: LanguageModel, depth: int, examples: list[Example]) -> None:
+    """Runs the lowest `depth` layers on one pack, as every trial does that has no trunk."""
     forest = plant(examples, device=model.device, dtype=model.dtype)
     with below(model.layers, depth):
         model.module.base_model(
