@@ -147,8 +147,8 @@ def main() -> None:
 def _about(command: str, facts: dict[str, object]) -> str:
     return (
         "<!-- written by benchmarks/trunk.py; do not edit -->\n"
-        "Costs are in passes of packs through the same layers. Times are the frozen layers' share of a study in seconds "
-        "of the processor, on one thread; the rule is `cotune.training.worth.pays` for that many uses.\n\n"
+        "Costs are in passes of packs through the same layers. Times are the frozen layers' share of a study in "
+        "seconds of the processor, on one thread; the rule is `cotune.training.worth.pays` for that many uses.\n\n"
         f"`{command}` at commit {facts['commit']} on {facts['hardware']}, one thread, Python {facts['python']}.\n\n"
     )
 
