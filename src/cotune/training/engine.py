@@ -12,7 +12,6 @@ from cotune.task import Split
 from cotune.training.adapter import Adapter
 from cotune.training.checkpoint import checkpointed
 from cotune.training.choice import choose_decoder, trunk_of
-from cotune.training.crew import Begin, Crew, End, Order, Results, Sit, Train
 from cotune.training.encode import Encoder
 from cotune.training.errors import TrialError
 from cotune.training.example import Example
@@ -24,6 +23,7 @@ from cotune.training.memory import within_memory
 from cotune.training.mixing import Plan, plan
 from cotune.training.model import device_of, load_model
 from cotune.training.quantize import within_reach
+from cotune.training.ranks import Begin, End, Order, Ranks, Results, Sit, Train
 from cotune.training.scoring import LONGEST_OUTPUT, Exam, sit
 from cotune.training.setup import Setup
 from cotune.training.worth import is_worth
@@ -57,7 +57,7 @@ class Engine:
         is_kept = is_worth(setup, self.model, self.encoder)
         self._trunk = trunk_of(self.model, self.model.depth(setup.lora) if is_kept else 0, cache=setup.cache)
         self._decoder = choose_decoder(self.model, self._trunk, longest=longest)
-        self.crew = Crew(setup, size=setup.train.processes)
+        self.ranks = Ranks(setup, size=setup.train.processes)
         self._report = report
         self._pool: dict[str, list[Example]] = {}
         self._exams: dict[tuple[Split, int | None], list[Exam]] = {}
@@ -151,7 +151,7 @@ class Engine:
     @contextmanager
     def _adapted(self, *, seed: int, state: State | None = None) -> Iterator[Trainee]:
         with (
-            self.crew.trial(Begin(seed, state)),
+            self.ranks.trial(Begin(seed, state)),
             adapted(self.model, self.setup.lora, seed=seed, state=state) as trainee,
         ):
             yield trainee
@@ -185,9 +185,9 @@ class Engine:
             return Adapter(request, trainee.state(), drawn.exposure, losses, seconds, self.model, self.setup.lora)
 
     def _train(self, request: Request | None, drawn: Plan, trainee: Trainee, limit: int) -> tuple[float, ...]:
-        self.crew.tell(Train(drawn, limit))
-        team = self.crew.team
-        mine = [pack for batch in drawn.batches for pack in share_of(self._decoder, batch, limit, team)]
+        self.ranks.tell(Train(drawn, limit))
+        rank = self.ranks.own
+        mine = [pack for batch in drawn.batches for pack in share_of(self._decoder, batch, limit, rank)]
         self._encode(request, [e for pack in mine for e in pack], pasts=False, share=limit / PACK_TOKENS)
         trained = self.model.layers[self.model.depth(self.setup.lora) :]
         with checkpointed(trained if self.setup.train.gradient_checkpointing else ()):
@@ -198,11 +198,11 @@ class Engine:
                 train=self.setup.train,
                 pack_tokens=limit,
                 progress=self._stage(request, "train"),
-                team=team,
+                rank=rank,
             )
 
     def _sit(self, request: Request | None, exams: Sequence[Exam], limit: int) -> Results:
-        return self.crew.sit(exams, limit, lambda mine: self._sit_alone(request, mine, limit))
+        return self.ranks.sit(exams, limit, lambda mine: self._sit_alone(request, mine, limit))
 
     def _sit_alone(self, request: Request | None, exams: Sequence[Exam], limit: int) -> Results:
         results = {}

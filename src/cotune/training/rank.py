@@ -1,4 +1,4 @@
-"""A team: the processes that train one trial together, each on its share of every batch's packs."""
+"""A rank: the place of a process among those that train one trial together, each on its share of a batch's packs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,25 +11,25 @@ from torch import nn
 from torch.distributed import FileStore, ProcessGroupGloo
 
 PATIENCE = timedelta(minutes=30)
-"""How long a member waits for the others; whoever dies is noticed at once."""
+"""How long a process waits for the others; whoever dies is noticed at once."""
 
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
-class Team:
-    """A member's place in its team: `rank` of `size`. Alone it changes nothing."""
+class Rank:
+    """A process: number `number` of `size`. Alone it changes nothing."""
 
-    rank: int = 0
+    number: int = 0
     size: int = 1
     group: ProcessGroupGloo | None = None
 
     def share(self, items: Sequence[Item]) -> Sequence[Item]:
-        """Gives those of `items` that this member works on."""
-        return items[self.rank :: self.size]
+        """Gives those of `items` that this process works on."""
+        return items[self.number :: self.size]
 
     def begin(self, parameters: Sequence[nn.Parameter]) -> None:
-        """Gives all members the first one's parameters."""
+        """Gives all processes the first one's parameters."""
         if self.group is None:
             return
         for parameter in parameters:
@@ -39,7 +39,7 @@ class Team:
                 parameter.copy_(values)
 
     def total(self, parameters: Sequence[nn.Parameter], loss: float) -> float:
-        """Sums gradients and losses over the members: each has those of the whole batch then, to the bit the same."""
+        """Sums gradients and losses over the processes: each has those of the whole batch then, to the bit the same."""
         if self.group is None:
             return loss
         grads = [torch.zeros_like(weight) if weight.grad is None else weight.grad for weight in parameters]
@@ -51,9 +51,9 @@ class Team:
         return float(whole[-1])
 
 
-def join(place: Path, *, rank: int, size: int) -> Team:
-    """Joins a team of this machine's processes that meet in the file `place`; waits for the others.
+def join(place: Path, *, rank: int, size: int) -> Rank:
+    """Joins other processes of this machine, which meet in the file `place`; waits for the others.
 
-    The group is the team's own: torch's default one would be one for all engines of a process.
+    The group is their own: torch's default one would be one for all engines of a process.
     """
-    return Team(rank, size, ProcessGroupGloo(FileStore(str(place), size), rank, size, PATIENCE))
+    return Rank(rank, size, ProcessGroupGloo(FileStore(str(place), size), rank, size, PATIENCE))

@@ -1,4 +1,4 @@
-"""A crew: helper processes with a model of their own that train and score a trial together with this one."""
+"""Ranks: helper processes with a model of their own that train and score a trial together with this one."""
 
 import multiprocessing
 import signal
@@ -17,9 +17,9 @@ from cotune.training.errors import TrialError
 from cotune.training.lora import State
 from cotune.training.memory import is_out_of_memory
 from cotune.training.mixing import Plan
+from cotune.training.rank import Rank, join
 from cotune.training.scoring import Exam
 from cotune.training.setup import Setup
-from cotune.training.team import Team, join
 from cotune.trial import TaskResult
 
 SECONDS = 5
@@ -54,7 +54,7 @@ class Sit:
 
 @dataclass(frozen=True)
 class Meet:
-    """Says in which file the members of the team meet."""
+    """Says in which file the processes meet."""
 
     place: Path
 
@@ -100,18 +100,18 @@ class Helper:
         return answer
 
 
-class Crew:
+class Ranks:
     """The helpers of an engine: `size` processes in all with it, started when a trial first needs them.
 
     The engine is the one that talks to the study. After anything goes wrong the helpers are ended, and others start
-    with the next trial; so none waits for one that will not come. A crew of one is no help and does no harm.
+    with the next trial; so none waits for one that will not come. One alone needs none.
     """
 
     def __init__(self, setup: Setup, *, size: int) -> None:
         self._setup = setup
         self._size = size
         self._helpers: list[Helper] = []
-        self.team = Team()
+        self.own = Rank()
 
     @contextmanager
     def trial(self, begin: Begin) -> Iterator[None]:
@@ -141,7 +141,7 @@ class Crew:
                 helper.connection.send(order)
 
     def sit(self, exams: Sequence[Exam], limit: int, own: Callable[[Sequence[Exam]], Results]) -> Results:
-        """Gives the results of `exams`, each scored by one member of the team, our share by `own`."""
+        """Gives the results of `exams`, each scored by one process, our share by `own`."""
         if not self._helpers:
             return own(exams)
         try:
@@ -162,7 +162,7 @@ class Crew:
             helper.process.join(10)
             helper.connection.close()
         self._helpers = []
-        self.team = Team()
+        self.own = Rank()
 
     def _reason(self, error: BaseException) -> Exception | None:
         """Gives what a helper died of, where the lack of it is what made `error`."""
@@ -190,14 +190,14 @@ class Crew:
                 helper.receive()  # its model is loaded
             with tempfile.TemporaryDirectory(prefix="cotune-") as folder:
                 self.tell(Meet(Path(folder, "meeting")))
-                self.team = join(Path(folder, "meeting"), rank=0, size=self._size)
+                self.own = join(Path(folder, "meeting"), rank=0, size=self._size)
         except BaseException:
             self.close()
             raise
 
 
 def member(setup: Setup, rank: int) -> Setup:
-    """Gives the setup of the team's member `rank`, which takes a GPU of its own where GPUs are used."""
+    """Gives the setup of process `rank`, which takes a GPU of its own where GPUs are used."""
     device = setup.train.device
     if torch.cuda.is_available() and device in ("auto", "cuda"):
         device = f"cuda:{rank % torch.cuda.device_count()}"
@@ -214,7 +214,7 @@ def _serve(rank: int, size: int, setup: Setup, connection: "Connection[Answer, O
         connection.send({})
         meet = connection.recv()
         if isinstance(meet, Meet):
-            engine.crew.team = join(meet.place, rank=rank, size=size)
+            engine.ranks.own = join(meet.place, rank=rank, size=size)
         while True:
             engine.follow(connection)
     except (EOFError, BrokenPipeError):
