@@ -38,8 +38,8 @@ class Costs:
 
 
 CPU = Costs(fill=2.0, read=0.01)
-"""Measured with the embedded model on one thread: 1.8 to 2.2 at 6 to 29 layers, 1.5 to 2.3 below; reading below 0.01
-at 6 and more (`python -m benchmarks.trunk`)."""
+"""Measured with the embedded model on one thread: fill is 1.8 to 2.2 at 2 to 24 frozen layers, read below 0.004
+(`python -m benchmarks.trunk`)."""
 
 
 def pays(uses: float, costs: Costs, *, held: float = 1.0) -> bool:
