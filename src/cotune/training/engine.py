@@ -1,18 +1,20 @@
-"""The engine: one loaded model that runs requests one after another."""
+"""The engine: one loaded model that runs requests, side by side where that is set or fits, else one by one."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 
 from cotune.task import Split
 from cotune.training.adapter import Adapter
 from cotune.training.choice import choose_decoder, trunk_of
+from cotune.training.decoder import Decoder
 from cotune.training.encode import Encoder
 from cotune.training.errors import TrialError
 from cotune.training.example import Example
 from cotune.training.exams import exams_of
 from cotune.training.forest import leaf
+from cotune.training.forest_decoder import ForestDecoder
 from cotune.training.loop import fit
 from cotune.training.lora import Trainee, adapted, targets
 from cotune.training.memory import within_memory
@@ -20,9 +22,9 @@ from cotune.training.mixing import Plan, plan
 from cotune.training.model import load_model
 from cotune.training.scoring import LONGEST_OUTPUT, Exam, sit
 from cotune.training.setup import Setup
+from cotune.training.together.crew import Crew
+from cotune.training.together.team import PACK_TOKENS, Kit
 from cotune.trial import Progress, Request, TaskResult, Trial
-
-PACK_TOKENS = 512
 
 Report = Callable[[Progress], None]
 
@@ -51,6 +53,7 @@ class Engine:
         self._report = report
         self._pool: dict[str, list[Example]] = {}
         self._exams: dict[tuple[Split, int | None], list[Exam]] = {}
+        self._crew = Crew(self._kit(), self.run) if _suits(setup, self._decoder) else None
 
     @property
     def device(self) -> str:
@@ -91,6 +94,14 @@ class Engine:
             return within_memory(lambda limit: self._trial(request, limit, started), PACK_TOKENS)
         except TrialError as error:
             return Trial(request, seconds=time.perf_counter() - started, device=self.device, error=str(error))
+
+    def run_all(self, requests: Sequence[Request]) -> Iterator[Trial]:
+        """Yields the trial of each request, in any order; those that train side by side when the last of them ends."""
+        apart = [request for request in requests if self._crew is None or not request.mixture.names]
+        yield from map(self.run, apart)
+        together = [request for request in requests if request not in apart]
+        if self._crew is not None and together:
+            yield from self._crew.run(together, self.plan, self.exams("dev", self.setup.scoring.dev_rows))
 
     def fit(self, request: Request) -> Adapter:
         """Gives the adapter that `request` trains.
@@ -150,7 +161,8 @@ class Engine:
 
     def _train(self, request: Request, drawn: Plan, trainee: Trainee, limit: int) -> tuple[float, ...]:
         self._encode(request, drawn.examples, pasts=False)
-        return fit(
+        trainee.train(True)
+        losses = fit(
             self._decoder,
             trainee.parameters,
             drawn.batches,
@@ -158,6 +170,8 @@ class Engine:
             pack_tokens=limit,
             progress=self._stage(request, "train"),
         )
+        trainee.train(False)
+        return losses
 
     def _sit(self, request: Request | None, exams: Sequence[Exam], limit: int) -> dict[str, TaskResult]:
         results = {}
@@ -174,8 +188,19 @@ class Engine:
             nodes = (node for example in examples for node in leaf(example).line)
             self._trunk.prepare(nodes, pasts=pasts, progress=self._stage(request, "encode"))
 
+    def _kit(self) -> Kit:
+        def encode(request: Request, examples: Sequence[Example], pasts: bool) -> None:
+            self._encode(request, examples, pasts=pasts)
+
+        return Kit(self.setup, self.model, self.encoder, self._trunk, self.device, encode, self._report)
+
     def _stage(self, request: Request | None, stage: str) -> Callable[[int, int], None]:
         return lambda done, total: self._report(Progress(request, stage, done, total))
+
+
+def _suits(setup: Setup, decoder: Decoder) -> bool:
+    """Tells whether trials can run side by side: adapters on a model that takes the fast path."""
+    return setup.train.width != 1 and setup.lora.method == "lora" and isinstance(decoder, ForestDecoder)
 
 
 def _check_length(config: Mapping[str, object], longest: int) -> None:

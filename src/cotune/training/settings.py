@@ -124,7 +124,8 @@ class Train:
     """How it is trained: rate, schedule, batch, length, loss, and what single tasks do differently.
 
     `warmup` below 1 is a fraction of the steps, from 1 on a number of steps. A batch is counted in tokens (1024 unless
-    said otherwise) or in examples. `weights` multiplies the losses of single tasks, e.g. {"a": 2}.
+    said otherwise) or in examples. `weights` multiplies the losses of single tasks, e.g. {"a": 2}. `width` is how many
+    trials of a batch train side by side: a number, or "auto" for what fits into memory and pays.
     """
 
     lr: float = 2e-3
@@ -145,6 +146,7 @@ class Train:
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     device: str = "auto"
     threads: int | None = None
+    width: int | Literal["auto"] = "auto"
 
     def __post_init__(self) -> None:
         _check_choice("train.schedule", self.schedule, ("cosine", "linear", "constant"))
@@ -157,6 +159,8 @@ class Train:
         _check_positive("train.weights", self.weights)
         if self.batch_tokens is not None and self.batch_examples is not None:
             raise ValueError("A batch is counted in train.batch_tokens or train.batch_examples; got both. Keep one.")
+        if self.width != "auto" and (not isinstance(self.width, int) or self.width < 1):
+            raise ValueError(f"train.width is 'auto' or a whole number of trials >= 1; got {self.width!r}.")
         if self.max_length < 16:
             raise ValueError(f"train.max_length is >= 16 tokens; got {self.max_length}.")
         unit = {"smoothing": self.smoothing, "betas[0]": self.betas[0], "betas[1]": self.betas[1]}

@@ -48,9 +48,9 @@ class Setup:
         return next(task for task in self.tasks if task.name == name)
 
     def to_json(self) -> dict[str, object]:
-        """Gives what makes scores comparable; device and threads only say where it ran."""
+        """Gives what makes scores comparable; device, threads and width only say where and how it ran."""
         train = asdict(self.train)
-        del train["device"], train["threads"]
+        del train["device"], train["threads"], train["width"]
         train["weights"], train["overrides"] = dict(sorted(train["weights"].items())), _sorted(train["overrides"])
         scoring = asdict(self.scoring)
         del scoring["batch"], scoring["metric_for"]
@@ -61,6 +61,7 @@ class Setup:
             "lora": asdict(self.lora),
             "train": train,
             "scoring": {**scoring, "measured": sorted(self.measured)},
+            **({"dropout": "in training only"} if self.lora.dropout else {}),  # once it was active in scoring too
         }
 
 
