@@ -8,7 +8,6 @@ import torch
 from cotune.task import Split
 from cotune.training.adapter import Adapter
 from cotune.training.choice import choose_decoder, trunk_of
-from cotune.training.decoder import Decoder
 from cotune.training.encode import Encoder
 from cotune.training.errors import TrialError
 from cotune.training.example import Example
@@ -22,7 +21,7 @@ from cotune.training.mixing import Plan, plan
 from cotune.training.model import load_model
 from cotune.training.scoring import LONGEST_OUTPUT, Exam, sit
 from cotune.training.setup import Setup
-from cotune.training.together.crew import Crew
+from cotune.training.together.crew import Crew, most_of
 from cotune.training.together.team import PACK_TOKENS, Kit
 from cotune.trial import Progress, Request, TaskResult, Trial
 
@@ -53,7 +52,7 @@ class Engine:
         self._report = report
         self._pool: dict[str, list[Example]] = {}
         self._exams: dict[tuple[Split, int | None], list[Exam]] = {}
-        self._crew = Crew(self._kit(), self.run) if _suits(setup, self._decoder) else None
+        self._crew = Crew(self._kit(), self.run) if self._has_sides() else None
 
     @property
     def device(self) -> str:
@@ -188,6 +187,11 @@ class Engine:
             nodes = (node for example in examples for node in leaf(example).line)
             self._trunk.prepare(nodes, pasts=pasts, progress=self._stage(request, "encode"))
 
+    def _has_sides(self) -> bool:
+        """Whether trials can run side by side: adapters, on a model that takes the fast path, and more than one."""
+        most = most_of(self.setup.train.width, self.model.device)
+        return most > 1 and self.setup.lora.method == "lora" and isinstance(self._decoder, ForestDecoder)
+
     def _kit(self) -> Kit:
         def encode(request: Request, examples: Sequence[Example], pasts: bool) -> None:
             self._encode(request, examples, pasts=pasts)
@@ -196,11 +200,6 @@ class Engine:
 
     def _stage(self, request: Request | None, stage: str) -> Callable[[int, int], None]:
         return lambda done, total: self._report(Progress(request, stage, done, total))
-
-
-def _suits(setup: Setup, decoder: Decoder) -> bool:
-    """Tells whether trials can run side by side: adapters on a model that takes the fast path."""
-    return setup.train.width != 1 and setup.lora.method == "lora" and isinstance(decoder, ForestDecoder)
 
 
 def _check_length(config: Mapping[str, object], longest: int) -> None:

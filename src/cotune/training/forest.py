@@ -104,6 +104,11 @@ def plant(examples: Sequence[Example], *, device: torch.device, dtype: torch.dty
     )
 
 
+def tokens_of(examples: Iterable[Example]) -> int:
+    """Gives how many tokens the forest of `examples` holds."""
+    return sum(len(node.ids) for node in {node for example in examples for node in leaf(example).line})
+
+
 def packs(examples: Iterable[Example], limit: int) -> list[list[Example]]:
     """Splits `examples`, in order, into runs with forests of at most `limit` tokens; an example alone may have more."""
     runs: list[list[Example]] = []

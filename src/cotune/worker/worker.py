@@ -64,7 +64,8 @@ class Worker:
     """An evaluation that runs in a child process, which it keeps for the next batch and which dies with its parent.
 
     A crash, a kill or a hang fails the request that was running, with the reason; the rest of the batch goes to a new
-    child. Where several ran side by side, none fails yet, and each is run by itself. Use it as a context manager, or call `close`.
+    child. Where several ran side by side, none fails yet, and each is run by itself. Use it as a context manager, or
+    call `close`.
     """
 
     def __init__(

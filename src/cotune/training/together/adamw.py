@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 
 from cotune.training.settings import Train
+from cotune.training.together.stack import kept_rows
 
 EPSILON = 1e-8
 PART = 1 << 18
@@ -47,8 +48,8 @@ class AdamW:
         table.addcmul_(mean / spread, size)
 
     def keep(self, trials: Sequence[int]) -> None:
-        """Keeps the moments of `trials` only, in that order."""
-        self._mean, self._square = self._mean[list(trials)], self._square[list(trials)]
+        """Keeps the moments of `trials` only, which are in rising order."""
+        self._mean, self._square = kept_rows(self._mean, trials), kept_rows(self._square, trials)
 
 
 def clip(gradients: torch.Tensor, most: float | None) -> torch.Tensor:

@@ -1,18 +1,19 @@
 """The crew: splits a batch of requests into teams that fit into memory."""
 
-import gc
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Literal
 
 import torch
 
 from cotune.training.choice import TOLERANCE, UNFIT, probe_of
 from cotune.training.errors import TrialError
+from cotune.training.forest import tokens_of
 from cotune.training.forest_decoder import ForestDecoder
 from cotune.training.lora import adapted
 from cotune.training.losses import weighted_losses
-from cotune.training.memory import is_out_of_memory
+from cotune.training.memory import free, is_out_of_memory
 from cotune.training.mixing import Plan
 from cotune.training.scoring import Exam
 from cotune.training.together.decoder import LOGITS_BYTES, PASTS_BYTES, StackDecoder
@@ -23,8 +24,13 @@ from cotune.training.together.team import PACK_TOKENS, Kit, run_team
 from cotune.training.together.width import COPIES, free_bytes, pass_bytes, widest
 from cotune.trial import Request, Trial
 
-MOST = {"cuda": 64, "cpu": 1}
-"""The most trials of an automatic width; see docs/engine.md for what was measured."""
+MOST = {"cuda": 64}
+"""The most trials of an automatic width, by device; elsewhere one, see docs/engine.md for what was measured."""
+
+
+def most_of(width: int | Literal["auto"], device: torch.device) -> int:
+    """Gives how many trials may run side by side on `device` at most."""
+    return MOST.get(device.type, 1) if width == "auto" else width
 
 
 class Crew:
@@ -33,7 +39,7 @@ class Crew:
     def __init__(self, kit: Kit, alone: Callable[[Request], Trial]) -> None:
         self._kit = kit
         self._alone = alone
-        self._most: int | None = None
+        self._width: int | None = None
 
     def run(
         self, requests: Sequence[Request], plan: Callable[[Request], Plan], exams: Sequence[Exam]
@@ -43,29 +49,31 @@ class Crew:
         Long ones come first and with their like, so that few seats are empty. A team that runs out of memory starts
         again in halves, and later teams are no larger than these.
         """
-        plans: dict[int, Plan] = {}
-        for number, request in enumerate(requests):
+        plans: dict[Request, Plan] = {}
+        for request in dict.fromkeys(requests):
             try:
-                plans[number] = plan(request)
+                plans[request] = plan(request)
             except TrialError:
                 yield self._alone(request)
-        waiting = sorted(plans, key=lambda number: len(plans[number].batches), reverse=True)
+        waiting = sorted(plans, key=lambda request: len(plans[request].batches), reverse=True)
         while waiting:
             team = waiting[: self._size(waiting, plans)]
-            trials = self._try([requests[number] for number in team], [plans[number] for number in team], exams)
+            trials = self._try(team, [plans[request] for request in team], exams)
             if trials is None:
-                self._most = max(len(team) // 2, 1)
+                self._width = max(len(team) // 2, 1)
                 continue
             yield from trials
             waiting = waiting[len(team) :]
 
-    def _size(self, waiting: Sequence[int], plans: dict[int, Plan]) -> int:
+    def _size(self, waiting: Sequence[Request], plans: Mapping[Request, Plan]) -> int:
         """Gives the size of the next team; teams are about equally large."""
-        if self._most is None:
-            self._most = self._width(plans[waiting[0]]) if len(waiting) > 1 else None
-        return math.ceil(len(waiting) / math.ceil(len(waiting) / (self._most or 1)))
+        if len(waiting) == 1:
+            return 1
+        if self._width is None:
+            self._width = width_for(self._kit, plans[waiting[0]])
+        return math.ceil(len(waiting) / math.ceil(len(waiting) / self._width))
 
-    def _try(self, requests: list[Request], plans: list[Plan], exams: Sequence[Exam]) -> list[Trial] | None:
+    def _try(self, requests: Sequence[Request], plans: Sequence[Plan], exams: Sequence[Exam]) -> list[Trial] | None:
         """Gives the trials of a team, None if memory ran out."""
         if len(requests) == 1:
             return [self._alone(requests[0])]
@@ -74,44 +82,49 @@ class Crew:
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-        gc.collect()  # outside of the handler, where the error's frames no longer hold tensors
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        free()  # outside of the handler, where the error's frames no longer hold tensors
         return None
 
-    def _width(self, plan: Plan) -> int:
-        """Gives how many trials like `plan` may run side by side: as set, or measured with a step of it."""
-        wanted = self._kit.setup.train.width
-        most = MOST.get(self._kit.model.device.type, 1) if wanted == "auto" else int(wanted)
-        if most == 1:
-            return 1
-        reason = misfit(self._kit)
-        if reason is not None:
-            warnings.warn(f"Trials run one after another: side by side {reason}.", stacklevel=2)
-            return 1
-        return self._measured(plan, most) if wanted == "auto" else most
 
-    def _measured(self, plan: Plan, most: int) -> int:
-        kit = self._kit
-        start = start_of(kit.model, kit.setup.lora, 0)
-        layout = Layout.of(start.state)
-        table = layout.row(start.state)[None].to(kit.model.device)
-        packs = [pack for batch in plan.batches for pack in packs_of(batch, PACK_TOKENS)]
-        pack = max(packs, key=lambda pack: sum(example.tokens for example in pack))
-        try:
-            with stacked(kit.model, kit.setup.lora, layout, table) as stack:
-                stack.train(Dice(kit.model.device, [start.generator]))
-                decoder = StackDecoder(kit.model, kit.trunk, stack)
-                activations = pass_bytes(
-                    kit.model.device, lambda: weighted_losses(decoder.logits([0], [pack]), pack, kit.setup.train).sum()
-                )
-        except (MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise
-            return 1
-        trial = activations + COPIES * table.nbytes
-        aside = 2 * LOGITS_BYTES + PASTS_BYTES
-        return widest(free=free_bytes(kit.model.device), aside=aside, trial=trial, most=most)
+def width_for(kit: Kit, plan: Plan) -> int:
+    """Gives how many trials like `plan` run side by side: as set, or as fit by a measured pass.
+
+    It is one, with a warning, where the model cannot.
+    """
+    width = kit.setup.train.width
+    most = most_of(width, kit.model.device)
+    reason = misfit(kit) if most > 1 else None
+    if reason is not None:
+        warnings.warn(f"Trials run one after another: side by side {reason}.", stacklevel=2)
+        return 1
+    return measured_width(kit, plan, most=most) if width == "auto" and most > 1 else most
+
+
+def measured_width(kit: Kit, plan: Plan, *, most: int) -> int:
+    """Gives how many trials like `plan` fit into the free memory, from a forward and backward pass of its longest pack.
+
+    Set aside is what scoring takes however many there are.
+    """
+    start = start_of(kit.model, kit.setup.lora, 0)
+    layout = Layout.of(start.state)
+    table = layout.row(start.state)[None].to(kit.model.device)
+    pack = max((pack for batch in plan.batches for pack in packs_of(batch, PACK_TOKENS)), key=tokens_of)
+    try:
+        with stacked(kit.model, kit.setup.lora, layout, table) as stack:
+            stack.train(Dice(kit.model.device, [start.generator]))
+            decoder = StackDecoder(kit.model, kit.trunk, stack)
+
+            def work() -> torch.Tensor:
+                return weighted_losses(decoder.logits([0], [pack]), pack, kit.setup.train).sum()
+
+            activations = pass_bytes(kit.model.device, work)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return 1
+    aside = 2 * LOGITS_BYTES + PASTS_BYTES
+    trial = activations + COPIES * table.nbytes
+    return widest(free=free_bytes(kit.model.device), aside=aside, trial=trial, most=most)
 
 
 def misfit(kit: Kit) -> str | None:

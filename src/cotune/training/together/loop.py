@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 
 from cotune.training.example import Example
-from cotune.training.forest import packs
+from cotune.training.forest import packs, tokens_of
 from cotune.training.loop import rate
 from cotune.training.losses import total_weight, weighted_losses
 from cotune.training.mixing import Plan
@@ -18,6 +18,9 @@ from cotune.training.together.seats import Dice
 from cotune.training.together.stack import Stack
 
 Packs = Sequence[Sequence[Example]]
+
+FILL = 0.8
+"""A row of a pass has at least so many of the tokens of its longest one."""
 
 
 @dataclass
@@ -95,12 +98,19 @@ def _step(
 def _passes(courses: Sequence[Course], step: int, pack_tokens: int) -> Iterator[tuple[list[int], Packs]]:
     """Yields the trials of a pass with a pack of each: first the first packs of all, then the second ones.
 
-    So each trial meets its packs in the order in which it would alone, and has one row in a pass.
+    So each trial meets its packs in the order in which it would alone, and has one row in a pass. Rows of a pass are of
+    about the same length, since short ones are filled up to the longest.
     """
     runs = [packs_of(course.plan.batches[step - 1], pack_tokens) for course in courses]
     for number in range(max(len(run) for run in runs)):
-        trials = [trial for trial, run in enumerate(runs) if len(run) > number]
-        yield trials, [runs[trial][number] for trial in trials]
+        sizes = {trial: tokens_of(run[number]) for trial, run in enumerate(runs) if len(run) > number}
+        trials: list[int] = []
+        for trial in sorted(sizes, key=lambda trial: -sizes[trial]):
+            if trials and sizes[trial] < FILL * sizes[trials[0]]:
+                yield sorted(trials), [runs[each][number] for each in sorted(trials)]
+                trials = []
+            trials.append(trial)
+        yield sorted(trials), [runs[each][number] for each in sorted(trials)]
 
 
 def packs_of(batch: Sequence[Example], pack_tokens: int) -> list[list[Example]]:

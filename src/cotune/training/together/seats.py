@@ -69,7 +69,7 @@ class Dice:
             self._generator.set_state(outside)
 
     def keep(self, trials: Sequence[int]) -> None:
-        """Keeps the generators of `trials` only, in that order."""
+        """Keeps the generators of `trials` only."""
         self._states = [self._states[trial] for trial in trials]
 
 

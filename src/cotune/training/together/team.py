@@ -86,7 +86,7 @@ def run_team(kit: Kit, requests: Sequence[Request], plans: Sequence[Plan], exams
         member.error = member.course.error
     _score(kit, layout, [member for member in members if member.error is None], exams)
     watch.share(members)
-    return [member.trial(kit.device) for member in members]
+    return [member.trial(f"{kit.device}, {len(members)} side by side") for member in members]
 
 
 def _train(kit: Kit, members: Sequence[Member], watch: Watch) -> Layout:
