@@ -15,7 +15,7 @@ from cotune.training import Budget, FineTune, Lora, Train
 from cotune.training.together.adamw import AdamW, clip
 from cotune.training.together.beside import Beside
 from cotune.training.together.crew import measured_width, misfit
-from cotune.training.together.seats import Dice, Seats, free_seats
+from cotune.training.together.seats import Dice, free_seats, seats_of
 from cotune.training.together.width import free_bytes, pass_bytes, widest
 
 CPU = torch.device("cpu")
@@ -85,11 +85,11 @@ def test_a_row_gets_its_own_trials_adapter_wherever_it_sits():
     def alone(row):
         return made.base(x[row]) + 0.5 * x[row] @ made.down[owners[row]].mT @ made.up[owners[row]].mT
 
-    made.seats = free_seats(owners, CPU)
+    made.seats = free_seats(owners, among=3, device=CPU)
     expected = torch.stack([alone(row) for row in range(6)])
     torch.testing.assert_close(made(x), expected)
     order = sorted(range(6), key=lambda row: owners[row])
-    made.seats = free_seats([owners[row] for row in order], CPU)
+    made.seats = free_seats([owners[row] for row in order], among=3, device=CPU)
     torch.testing.assert_close(made(x[order]), expected[order])
 
 
@@ -103,7 +103,7 @@ def test_gradients_are_those_of_autograd_and_go_to_their_trials_alone(members):
     out = made.base(x) + 0.5 * torch.bmm(torch.bmm(x, down[owners].mT), up[owners].mT)
     (out * weight).sum().backward()
     expected, x.grad = x.grad, None
-    made.seats = Seats(members)
+    made.seats = seats_of(members, among=3, device=CPU)
     made.gradients = (torch.zeros_like(made.down), torch.zeros_like(made.up))
     made.down.requires_grad_()
     (made(x) * weight).sum().backward()

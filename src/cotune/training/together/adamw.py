@@ -9,8 +9,9 @@ from cotune.training.settings import Train
 from cotune.training.together.stack import kept_rows
 
 EPSILON = 1e-8
-PART = 1 << 18
-"""Numbers that are worked on together, so that what lies between takes little memory."""
+PARTS = {"cpu": 1 << 18}
+PART = 1 << 24
+"""Numbers that are worked on together, so that what lies between takes little memory, and on a CPU stays near."""
 
 
 class AdamW:
@@ -31,7 +32,7 @@ class AdamW:
         self._steps += 1
         decay = _column([1 - rate * self._decay for rate in rates], table)
         size = _column([-rate / (1 - self._betas[0] ** self._steps) for rate in rates], table)
-        columns = max(PART // len(table), 1)
+        columns = max(PARTS.get(table.device.type, PART) // len(table), 1)
         for start in range(0, table.shape[1], columns):
             part = slice(start, start + columns)
             self._step(table[:, part], gradients[:, part], part, decay, size)

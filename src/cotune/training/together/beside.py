@@ -26,7 +26,7 @@ class Beside(nn.Module):  # type: ignore[misc]  # torch is untyped here
         self.base = base
         self.scale = scale
         self.dropout = dropout
-        self.seats = Seats(())
+        self.seats = Seats((), None)
         self.dice: Dice | None = None
         self.gradients = None
 
@@ -86,14 +86,12 @@ class _Added(torch.autograd.Function):  # type: ignore[misc]
 
 def _of(factors: torch.Tensor, seats: Seats, dtype: torch.dtype) -> torch.Tensor:
     """Gives the factors of the members; a copy where they are not the whole stack in order."""
-    if seats.members != tuple(range(len(factors))):
-        factors = factors[list(seats.members)]
-    return factors.to(dtype)
+    return (factors if seats.index is None else factors.index_select(0, seats.index)).to(dtype)
 
 
 def _add(gradients: torch.Tensor, new: torch.Tensor, seats: Seats) -> None:
     """Adds the members' gradients to those of the whole stack."""
-    if seats.members == tuple(range(len(gradients))):
+    if seats.index is None:
         gradients += new
     else:
-        gradients[list(seats.members)] += new.to(gradients.dtype)
+        gradients.index_add_(0, seats.index, new.to(gradients.dtype))

@@ -1,6 +1,6 @@
 """The decoder of a stack: forests of several trials in one pass, each row with the adapter of its trial."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -15,7 +15,7 @@ from cotune.training.model import LanguageModel
 from cotune.training.padded_decoder import only_at
 from cotune.training.past import Past
 from cotune.training.together.rows import Rows, side_by_side
-from cotune.training.together.seats import Seats, free_seats
+from cotune.training.together.seats import free_seats, seats_of
 from cotune.training.together.stack import Stack
 from cotune.training.trunk import Trunk
 
@@ -23,6 +23,8 @@ LOGITS_BYTES = 1 << 29
 """So much the logits of one pass of scoring may take."""
 PASTS_BYTES = 1 << 30
 """So much the keys and values of outputs that are made together may take."""
+PASTS_KEPT = 8
+"""Of so many examples the keys and values below the cut are kept at hand."""
 
 
 class StackDecoder:
@@ -34,6 +36,7 @@ class StackDecoder:
         self._trunk = trunk
         self._depth = trunk.depth if trunk else 0
         self._stack = stack
+        self._pasts: dict[Example, torch.Tensor] = {}  # of the layers below the cut
 
     def logits(self, trials: Sequence[int], given: Sequence[Sequence[Example]]) -> torch.Tensor:
         """Gives what each of `trials` expects at the answer tokens of its pack, [answer token of all, vocabulary].
@@ -41,7 +44,7 @@ class StackDecoder:
         A trial may have several packs, next to each other, if all have equally many and nothing is dropped out.
         """
         rows = side_by_side(given, device=self._model.device, dtype=self._model.dtype)
-        self._stack.sit(Seats(tuple(dict.fromkeys(trials)), rows.lengths))
+        self._sit(dict.fromkeys(trials), rows.lengths)
         with self._entering(rows), only_at(self._model.module.get_output_embeddings(), *rows.spots):
             out = self._model.module(
                 input_ids=rows.ids, position_ids=rows.positions, attention_mask=rows.mask, use_cache=False
@@ -95,7 +98,7 @@ class StackDecoder:
                 yield trial, logits[row, order.to(logits.device)], None if past is None else past.buffer[:, :, row]
 
     def _run(self, forest: Forest, trials: tuple[int, ...], keep: torch.Tensor, past: Past | None) -> torch.Tensor:
-        self._stack.sit(Seats(trials))
+        self._sit(trials)
         with self._entering(forest, len(trials)):
             logits: torch.Tensor = self._model.module(
                 input_ids=forest.ids.expand(len(trials), -1),
@@ -106,6 +109,9 @@ class StackDecoder:
                 use_cache=past is not None,
             ).logits
         return logits
+
+    def _sit(self, trials: Iterable[int], lengths: tuple[int, ...] = ()) -> None:
+        self._stack.sit(seats_of(list(trials), among=len(self._stack), device=self._model.device, lengths=lengths))
 
     def _entering(self, given: Rows | Forest, rows: int = 1) -> AbstractContextManager[None]:
         if self._trunk is None:
@@ -134,12 +140,17 @@ class StackDecoder:
 
     def _seat(self, drafts: Sequence[Draft]) -> None:
         if drafts:
-            self._stack.sit(free_seats([draft.trial for draft in drafts], self._model.device))
+            owners = [draft.trial for draft in drafts]
+            self._stack.sit(free_seats(owners, among=len(self._stack), device=self._model.device))
 
     def _lower_past(self, draft: Draft) -> torch.Tensor | None:
         if self._trunk is None:
             return None
-        return self._trunk.past(leaf(draft.example).line)[..., : draft.known, :]
+        if draft.example not in self._pasts:  # trials stop at the same places, so it is often asked for again at once
+            if len(self._pasts) >= PASTS_KEPT:
+                self._pasts.clear()
+            self._pasts[draft.example] = self._trunk.past(leaf(draft.example).line)
+        return self._pasts[draft.example][..., : draft.known, :]
 
 
 def _drafts(

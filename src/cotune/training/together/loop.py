@@ -88,7 +88,7 @@ def _step(
         _descend(decoder, trials, given, courses, step, train) for trials, given in _passes(courses, step, pack_tokens)
     ]
     norms = clip(stack.gradients, train.clip)
-    _note(courses, parts, norms.cpu().tolist(), step)
+    _note(courses, [trials for trials, _ in parts], torch.cat([*(part for _, part in parts), norms]).tolist(), step)
     good = [course.error is None for course in courses]
     if not all(good):
         stack.gradients[[not is_good for is_good in good]] = 0.0
@@ -132,17 +132,17 @@ def _descend(
     return trials, parts.detach()
 
 
-def _note(
-    courses: Sequence[Course], parts: Sequence[tuple[list[int], torch.Tensor]], norms: Sequence[float], step: int
-) -> None:
-    """Adds the step's loss to each course, or the error of one that diverged; reads the device once."""
-    sums = [0.0] * len(courses)
-    values = iter(torch.cat([part for _, part in parts]).tolist())
-    for trials, _ in parts:
-        for trial in trials:
-            part = next(values)
-            sums[trial] += part if math.isfinite(sums[trial]) else 0.0  # alone it would have ended there
-    for course, loss, norm in zip(courses, sums, norms, strict=True):
+def _note(courses: Sequence[Course], passes: Sequence[list[int]], values: Sequence[float], step: int) -> None:
+    """Adds the step's loss to each course, or the error of one that diverged.
+
+    `values` are the parts of the loss, pass by pass, and then the norm of each gradient: what the device is asked for
+    once a step.
+    """
+    sums, found = [0.0] * len(courses), iter(values)
+    for trial in (trial for trials in passes for trial in trials):
+        part = next(found)
+        sums[trial] += part if math.isfinite(sums[trial]) else 0.0  # alone it would have ended there
+    for course, loss, norm in zip(courses, sums, found, strict=True):
         if not math.isfinite(loss):
             course.error = f"diverged: loss is {loss} at step {step}"
         elif not math.isfinite(norm):

@@ -13,10 +13,12 @@ class Seats:
 
     Without `spots` each of `members` has equally many rows, one member's after another's. With them the rows may lie
     in any order and number: row i is at `spots[i]` of a table [member, slot] with `slots` columns; this is for rows of
-    one token without gradients. `lengths` tells how many tokens of each row count, where dropout has to know.
+    one token without gradients. `index` has the members on the device, None where they are the whole stack in order.
+    `lengths` tells how many tokens of each row count, where dropout has to know.
     """
 
     members: tuple[int, ...]
+    index: torch.Tensor | None  # [member]
     lengths: tuple[int, ...] = ()
     spots: torch.Tensor | None = None  # [row]
     slots: int = 0
@@ -35,8 +37,13 @@ class Seats:
         return x.view(-1, 1, x.shape[-1])[self.spots]
 
 
-def free_seats(owners: Sequence[int], device: torch.device) -> Seats:
-    """Gives the seats of rows of one token each, row i being that of trial `owners[i]`."""
+def seats_of(members: Sequence[int], *, among: int, device: torch.device, lengths: tuple[int, ...] = ()) -> Seats:
+    """Gives the seats of a pass in which each of `members` of a stack of `among` trials has equally many rows."""
+    return Seats(tuple(members), _index(members, among, device), lengths)
+
+
+def free_seats(owners: Sequence[int], *, among: int, device: torch.device) -> Seats:
+    """Gives the seats of rows of one token each, row i being that of trial `owners[i]` of `among`."""
     members = sorted(set(owners))
     place = {member: index for index, member in enumerate(members)}
     counts = [0] * len(members)
@@ -46,7 +53,11 @@ def free_seats(owners: Sequence[int], device: torch.device) -> Seats:
         counts[place[owner]] += 1
     slots = max(counts)
     spots = torch.tensor([member * slots + slot for member, slot in pairs], device=device)
-    return Seats(tuple(members), spots=spots, slots=slots)
+    return Seats(tuple(members), _index(members, among, device), spots=spots, slots=slots)
+
+
+def _index(members: Sequence[int], among: int, device: torch.device) -> torch.Tensor | None:
+    return None if list(members) == list(range(among)) else torch.tensor(members, device=device)
 
 
 class Dice:
