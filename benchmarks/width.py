@@ -110,9 +110,9 @@ def _cost(width: int, clock: Clock, trials: dict[Request, Trial], first: dict[Re
 def markdown(costs: Sequence[Cost]) -> str:
     """Gives a table with a line for each width."""
     lines = [
-        "| width | train, s | score, s | a trial, s | a trial, s of the processor | loss apart by | equal outputs |"
+        "| width | train, s | score, s | a trial, s | of the processor, s | loss apart by | equal outputs |",
+        "|---|---|---|---|---|---|---|",
     ]
-    lines.append("|---|---|---|---|---|---|---|")
     for cost in costs:
         train, score = cost.elapsed.get("train", 0.0), cost.elapsed.get("score", 0.0)
         whole, busy = sum(cost.elapsed.values()), sum(cost.processor.values())

@@ -102,6 +102,19 @@ def test_trials_of_any_length_finish_and_the_fullest_come_first(base):
     assert lengths == [5, 5, 5, 1, 1, 1]
 
 
+def test_who_asks_twice_gets_two_trials_and_a_dataset_without_rows_fails_by_itself(base):
+    empty = replace(ECHO, name="empty", rows={"dev": ECHO.rows["dev"]})
+    options = {"targets": ("group",), "budget": Budget(steps=2), "lora": Lora(layers="top-1")}
+    evaluate = FineTune(base, (GROUP, empty), train=replace(TRAIN, width=4), **options)
+    asked = [
+        Request(Mixture.of([name]), seed) for name, seed in (("group", 0), ("empty", 0), ("group", 1), ("group", 0))
+    ]
+    found = list(evaluate(asked))
+    assert sorted(trial.request for trial in found) == sorted(asked)
+    assert [trial.error is None for trial in found] == [trial.request.mixture.names == ("group",) for trial in found]
+    assert all("No train rows" in trial.error for trial in found if trial.error)
+
+
 def test_one_that_diverges_at_once_leaves_the_others_as_they_are(base):
     wild = replace(TRAIN, weights={"echo": 3e38})
     alone, together = (trials(base, width=width, train=wild) for width in (1, 4))

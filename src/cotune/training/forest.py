@@ -77,13 +77,12 @@ def lay_out(examples: Sequence[Example]) -> Layout:
     for line in lines:
         for depth, node in enumerate(line):
             ancestors[index[node], [index[above] for above in line[:depth]]] = True
-    places = tuple(
-        tuple(int(starts[index[node]]) + offset for node in line for offset in range(len(node.ids))) for line in lines
-    )
+    columns = {node: range(start, end) for node, (start, end) in zip(nodes, pairwise(starts.tolist()), strict=True)}
+    places = tuple(tuple(column for node in line for column in columns[node]) for line in lines)
     return Layout(
         nodes,
         [token for node in nodes for token in node.ids],
-        [node.start + offset for node in nodes for offset in range(len(node.ids))],
+        [position for node in nodes for position in range(node.start, node.start + len(node.ids))],
         np.repeat(np.arange(len(nodes)), np.diff(starts)),
         ancestors,
         places,

@@ -2,8 +2,8 @@
 
 import math
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Literal
 
 import torch
 
@@ -28,9 +28,9 @@ MOST = {"cuda": 64}
 """The most trials of an automatic width, by device; elsewhere one, see docs/engine.md for what was measured."""
 
 
-def most_of(width: int | Literal["auto"], device: torch.device) -> int:
+def most_of(width: int | str, device: torch.device) -> int:
     """Gives how many trials may run side by side on `device` at most."""
-    return MOST.get(device.type, 1) if width == "auto" else width
+    return MOST.get(device.type, 1) if width == "auto" else int(width)
 
 
 class Crew:
@@ -50,11 +50,12 @@ class Crew:
         again in halves, and later teams are no larger than these.
         """
         plans: dict[Request, Plan] = {}
-        for request in dict.fromkeys(requests):
+        count = Counter(requests)  # who asks twice gets two trials
+        for request in count:
             try:
                 plans[request] = plan(request)
             except TrialError:
-                yield self._alone(request)
+                yield from [self._alone(request)] * count[request]
         waiting = sorted(plans, key=lambda request: len(plans[request].batches), reverse=True)
         while waiting:
             team = waiting[: self._size(waiting, plans)]
@@ -62,7 +63,7 @@ class Crew:
             if trials is None:
                 self._width = max(len(team) // 2, 1)
                 continue
-            yield from trials
+            yield from (trial for trial in trials for _ in range(count[trial.request]))
             waiting = waiting[len(team) :]
 
     def _size(self, waiting: Sequence[Request], plans: Mapping[Request, Plan]) -> int:
