@@ -41,16 +41,21 @@ def choose_decoder(model: LanguageModel, trunk: Trunk | None, *, longest: int) -
     return padded
 
 
+def probe_of(model: LanguageModel) -> list[Example]:
+    """Gives two examples with a common beginning, to compare two ways to run a model."""
+    first, *rest = (index % model.module.get_input_embeddings().num_embeddings for index in range(5, 17))
+    return [
+        Example("probe", "a", (first, *rest[:6]), (rest[7], rest[8]), (3,)),
+        Example("probe", "b", (first, *rest[:4]), (rest[9], rest[5], rest[10]), (3,)),
+    ]
+
+
 def _misfit(model: LanguageModel, forest: ForestDecoder, padded: PaddedDecoder, longest: int) -> str | None:
     config = model.module.config.get_text_config().to_dict()
     window = config.get("sliding_window")
     if window is not None and window < longest and config.get("use_sliding_window", True):
         return f"it sees only {window} tokens back"
-    first, *rest = (index % model.module.get_input_embeddings().num_embeddings for index in range(5, 17))
-    probe = [
-        Example("probe", "a", (first, *rest[:6]), (rest[7], rest[8]), (3,)),
-        Example("probe", "b", (first, *rest[:4]), (rest[9], rest[5], rest[10]), (3,)),
-    ]
+    probe = probe_of(model)
     try:
         with torch.no_grad():
             fast, plain = forest.logits(probe), padded.logits(probe)

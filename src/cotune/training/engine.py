@@ -1,4 +1,4 @@
-"""The engine: one loaded model that runs requests one after another."""
+"""The engine: one loaded model that runs requests, side by side where that is set or fits, else one by one."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +17,7 @@ from cotune.training.errors import TrialError
 from cotune.training.example import Example
 from cotune.training.exams import exams_of
 from cotune.training.forest import leaf
+from cotune.training.forest_decoder import ForestDecoder
 from cotune.training.loop import fit, share_of
 from cotune.training.lora import State, Trainee, adapted, targets
 from cotune.training.memory import within_memory
@@ -26,10 +27,10 @@ from cotune.training.quantize import within_reach
 from cotune.training.ranks import Begin, End, Order, Ranks, Results, Sit, Train
 from cotune.training.scoring import LONGEST_OUTPUT, Exam, sit
 from cotune.training.setup import Setup
+from cotune.training.together.crew import Crew, most_of
+from cotune.training.together.team import PACK_TOKENS, Kit
 from cotune.training.worth import is_worth
 from cotune.trial import Progress, Request, TaskResult, Trial
-
-PACK_TOKENS = 512
 
 Report = Callable[[Progress], None]
 
@@ -61,6 +62,7 @@ class Engine:
         self._report = report
         self._pool: dict[str, list[Example]] = {}
         self._exams: dict[tuple[Split, int | None], list[Exam]] = {}
+        self._crew = Crew(self._kit(), self.run) if self._has_sides() else None
 
     @property
     def device(self) -> str:
@@ -101,6 +103,14 @@ class Engine:
             return within_memory(lambda limit: self._trial(request, limit, started), PACK_TOKENS)
         except TrialError as error:
             return Trial(request, seconds=time.perf_counter() - started, device=self.device, error=str(error))
+
+    def run_all(self, requests: Sequence[Request]) -> Iterator[Trial]:
+        """Yields the trial of each request, in any order; those that train side by side when the last of them ends."""
+        apart = [request for request in requests if self._crew is None or not request.mixture.names]
+        yield from map(self.run, apart)
+        together = [request for request in requests if request not in apart]
+        if self._crew is not None and together:
+            yield from self._crew.run(together, self.plan, self.exams("dev", self.setup.scoring.dev_rows))
 
     def fit(self, request: Request) -> Adapter:
         """Gives the adapter that `request` trains.
@@ -190,8 +200,9 @@ class Engine:
         mine = [pack for batch in drawn.batches for pack in share_of(self._decoder, batch, limit, rank)]
         self._encode(request, [e for pack in mine for e in pack], pasts=False, share=limit / PACK_TOKENS)
         trained = self.model.layers[self.model.depth(self.setup.lora) :]
+        trainee.train(True)
         with checkpointed(trained if self.setup.train.gradient_checkpointing else ()):
-            return fit(
+            losses = fit(
                 self._decoder,
                 trainee.parameters,
                 drawn.batches,
@@ -200,6 +211,8 @@ class Engine:
                 progress=self._stage(request, "train"),
                 rank=rank,
             )
+        trainee.train(False)
+        return losses
 
     def _sit(self, request: Request | None, exams: Sequence[Exam], limit: int) -> Results:
         return self.ranks.sit(exams, limit, lambda mine: self._sit_alone(request, mine, limit))
@@ -219,6 +232,19 @@ class Engine:
             self._trunk.confine(share)
             nodes = (node for example in examples for node in leaf(example).line)
             self._trunk.prepare(nodes, pasts=pasts, progress=self._stage(request, "encode"))
+
+    def _has_sides(self) -> bool:
+        """Whether trials can run side by side: adapters, on a whole model in one process that takes the fast path."""
+        train = self.setup.train
+        is_plain = train.processes == 1 and not train.gradient_checkpointing and not self.model.is_split
+        is_fit = self.setup.lora.method == "lora" and isinstance(self._decoder, ForestDecoder)
+        return is_plain and is_fit and most_of(train.width, self.model.device) > 1
+
+    def _kit(self) -> Kit:
+        def encode(request: Request, examples: Sequence[Example], pasts: bool) -> None:
+            self._encode(request, examples, pasts=pasts, share=1.0)
+
+        return Kit(self.setup, self.model, self.encoder, self._trunk, self.device, encode, self._report)
 
     def _stage(self, request: Request | None, stage: str) -> Callable[[int, int], None]:
         return lambda done, total: self._report(Progress(request, stage, done, total))

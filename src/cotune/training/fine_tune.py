@@ -62,15 +62,16 @@ class FineTune:
         self._engine: Engine | None = None
 
     def __call__(self, requests: Sequence[Request]) -> Iterator[Trial]:
-        """Runs the requests one after another and yields each trial as it finishes; an error ends a trial, not all.
+        """Runs the requests and yields each trial as it finishes; an error ends a trial, not all.
+
+        Where `train.width` allows, several train and are scored side by side, and their trials come together.
 
         Raises:
             ValueError: a request names an unknown task, or the model does not suit the settings.
         """
         for request in requests:
             self._check(request)
-        for request in requests:
-            yield self.engine.run(request)
+        yield from self.engine.run_all(requests)
 
     def settings(self) -> dict[str, object]:
         """Gives a JSON object of everything but mixture, seed and data that changes a score; loads the model."""

@@ -124,7 +124,8 @@ class Train:
     """How it is trained: rate, schedule, batch, length, loss, and what single tasks do differently.
 
     `warmup` below 1 is a fraction of the steps, from 1 on a number of steps. A batch is counted in tokens (1024 unless
-    said otherwise) or in examples. `weights` multiplies the losses of single tasks, e.g. {"a": 2}.
+    said otherwise) or in examples. `weights` multiplies the losses of single tasks, e.g. {"a": 2}. `width` is how many
+    trials of a batch train side by side: a number, or "auto" for what fits into memory and pays.
     """
 
     lr: float = 2e-3
@@ -151,6 +152,7 @@ class Train:
     trunk: Literal["auto", "on", "off"] = "auto"
     device_map: Literal["auto"] | None = None
     processes: int = 1
+    width: int | str = "auto"
 
     def __post_init__(self) -> None:
         _check_choice("train.schedule", self.schedule, ("cosine", "linear", "constant"))
@@ -174,6 +176,8 @@ class Train:
             raise ValueError("A batch is counted in train.batch_tokens or train.batch_examples; got both. Keep one.")
         if self.load_in_4bit and self.load_in_8bit:
             raise ValueError("A model has 4-bit or 8-bit weights; got both train.load_in_4bit and 8bit. Keep one.")
+        if self.width != "auto" and (not isinstance(self.width, int) or self.width < 1):
+            raise ValueError(f"train.width is 'auto' or a whole number of trials >= 1; got {self.width!r}.")
         if self.max_length < 16:
             raise ValueError(f"train.max_length is >= 16 tokens; got {self.max_length}.")
         unit = {"smoothing": self.smoothing, "betas[0]": self.betas[0], "betas[1]": self.betas[1]}

@@ -11,7 +11,7 @@ from cotune.training.settings import Budget, Lora, Scoring, SizePolicy, Train
 SCORES_VERSION = 3
 """Raised by hand whenever a change of the code changes a trial's scores beyond rounding."""
 
-PASSING = frozenset({"device", "threads", "gradient_checkpointing", "trunk", "device_map", "processes"})
+PASSING = frozenset({"device", "threads", "gradient_checkpointing", "trunk", "device_map", "processes", "width"})
 """Keys of `train` that change no score beyond rounding."""
 
 LATER = frozenset({"load_in_4bit", "load_in_8bit"})
@@ -80,6 +80,7 @@ class Setup:
             "lora": asdict(self.lora),
             "train": train,
             "scoring": {**scoring, "measured": sorted(self.measured)},
+            **({"dropout": "in training only"} if self.lora.dropout else {}),  # once it was active in scoring too
         }
 
 
