@@ -41,7 +41,7 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
     add("--steps", type=int, default=30, help="steps of a trial")
     add("--batch", type=int, default=8, help="rows of a step")
     add("--dev-rows", type=int, default=192, help="rows that are scored after each trial")
-    add("--top", type=int, default=6, help="layers that get an adapter")
+    add("--top", type=int, default=6, help="layers that get an adapter, from the top; 0 for all")
     add("--rank", type=int, default=8, help="rank of the adapter")
     add("--max-length", type=int, default=256, help="tokens of the longest row")
     add("--lr", type=float, default=1e-3, help="learning rate at the first step")

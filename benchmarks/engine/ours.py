@@ -10,7 +10,7 @@ from benchmarks.engine.prepared import setup_of
 from benchmarks.engine.work import Work
 from cotune import Request
 from cotune.task import Split
-from cotune.training import FineTune
+from cotune.training import FineTune, Train
 from cotune.training.choice import choose_decoder
 from cotune.training.engine import Engine, Report
 from cotune.training.lora import State, adapted
@@ -57,7 +57,9 @@ class LossFineTune(FineTune):
     def __init__(self, work: Work, stages: Stages, *, trunk: bool, together: bool) -> None:
         """Loads the model."""
         setup = setup_of(work)
-        train = replace(setup.train, width=work.width) if together else setup.train  # type: ignore[call-arg]
+        train = setup.train
+        if "width" in Train.__dataclass_fields__:
+            train = replace(train, width=work.width if together else 1)  # type: ignore[call-arg]
         super().__init__(
             setup.model,
             setup.tasks,

@@ -42,6 +42,7 @@ def table(rows: Sequence[Figures], against: str) -> str:
 def heading(command: str, facts: Mapping[str, object], work: Work, repeats: int) -> str:
     """Gives what is said above the table."""
     versions = cast(dict[str, str], facts["versions"])
+    layers = f"the top {work.top}" if work.top else "all"
     named = ", ".join(
         f"{name} {versions[name]}" for name in ("torch", "transformers", "peft", "trl") if name in versions
     )
@@ -49,7 +50,7 @@ def heading(command: str, facts: Mapping[str, object], work: Work, repeats: int)
         "<!-- written by benchmarks/engine; do not edit -->\n"
         f"{work.trials} trials, each {work.steps} steps of {work.batch} rows of at most {work.max_length} tokens, then "
         f"the loss of {work.dev_rows} dev rows, on mixtures of {', '.join(work.datasets)}; LoRA of rank {work.rank} on "
-        f"all linear modules of the top {work.top} layers, {work.dtype}. All contestants train on the same rows in the "
+        f"all linear modules of {layers} layers, {work.dtype}. All contestants train on the same rows in the "
         "same order from the same factors; trainers of others get them as tokens and one trial after the other, in one "
         "process. Seconds count the imports and everything after them; medians of "
         f"{repeats} {'run' if repeats == 1 else 'runs'}. Where fewer trials were run, their mean stands for the rest. "

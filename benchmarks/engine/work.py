@@ -34,11 +34,11 @@ class Work:
     width: int = 12
 
     def __post_init__(self) -> None:
-        least = {"trials": 1, "steps": 1, "batch": 1, "top": 1, "rank": 1, "width": 1, "dev_rows": 1}
+        least = {"trials": 1, "steps": 1, "batch": 1, "top": 0, "rank": 1, "width": 1, "dev_rows": 1}
         given = asdict(self)
         low = {name: given[name] for name, bound in least.items() if given[name] < bound}
         if low:
-            raise ValueError(f"Work is counted from 1 on; got {low}.")
+            raise ValueError(f"Work is counted from 1 on (top from 0, for all layers); got {low}.")
         if self.trials >= 2 ** len(self.datasets):
             raise ValueError(
                 f"{len(self.datasets)} datasets have {2 ** len(self.datasets) - 1} mixtures; {self.trials} trials need "
@@ -72,8 +72,8 @@ class Work:
 
     @property
     def lora(self) -> Lora:
-        """What is trained: all linear modules of the top layers."""
-        return Lora(rank=self.rank, alpha=2.0 * self.rank, layers=f"top-{self.top}")
+        """What is trained: all linear modules of the top layers, or with 0 of all."""
+        return Lora(rank=self.rank, alpha=2.0 * self.rank, layers=f"top-{self.top}" if self.top else "all")
 
     @property
     def train(self) -> Train:
