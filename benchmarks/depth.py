@@ -34,9 +34,10 @@ HEAD = (
 
 @dataclass(frozen=True)
 class Line:
-    """What one depth gave: seconds of the first trial, which fills the trunk, and of the last, whose rows are known.
+    """What one depth gave: seconds of the first trial and of the last, the last one's speed, the trials' mean loss.
 
-    `tokens_per_second` are of the last trial before its scoring; `loss` is the mean over trials.
+    The first trial loads the model and fills the trunk; the last one's rows are known by then. `tokens_per_second` are
+    of all before its scoring.
     """
 
     layers: str
@@ -155,7 +156,7 @@ def _heading(command: str, facts: Mapping[str, object], work: Work) -> str:
         "<!-- written by benchmarks/depth.py; do not edit -->\n"
         f"Trials of {work.steps} steps of {work.batch} rows on {' and '.join(work.datasets)}, each alone, then both, "
         f"with the loss of {work.dev_rows} dev rows; LoRA of rank {work.rank} on all linear modules of so many layers "
-        "from the top. The first trial also fills the trunk; the last one's rows are known by then.\n"
+        "from the top. The first trial loads the model and fills the trunk; the last one's rows are known by then.\n"
         f"`{command}` at commit {facts['commit']} on {facts['hardware']}, {work.threads} thread, seed {work.seed}, "
         f"Python {facts['python']}, torch {versions['torch']}, transformers {versions['transformers']}.\n\n"
     )

@@ -95,7 +95,8 @@ def _figures(work: Work, outcomes: dict[str, list[Outcome]], given: float | None
     tflops = {device: peak_tflops(device, given) for device in devices}
     reference = outcomes.get(REFERENCE)
     return [
-        figures(name, found, trials=work.trials, reference=reference, tflops=tflops) for name, found in outcomes.items()
+        figures(name, found, trials=work.trials, steps=work.steps, reference=reference, tflops=tflops)
+        for name, found in outcomes.items()
     ]
 
 

@@ -12,9 +12,10 @@ class Figures:
     """What the table shows of one contestant; None where it was not measured.
 
     `seconds` are of all trials, start-up included, `trials_per_hour` follows from them; where only some were run, their
-    mean stands for the others. `tokens_per_second` counts trained tokens without padding, by the time before scoring;
-    `all_tokens_per_second` trained and scored ones, by all time. `loss` is the mean over the trials that were run,
-    `minus` and `mean_minus` the largest and the mean difference of a trial's loss from the reference's.
+    mean stands for the others. `tokens_per_second` counts trained tokens without padding, by the time before scoring,
+    `step_tokens_per_second` by that after the first step, where all is set up; `all_tokens_per_second` trained and
+    scored ones, by all time. `loss` is the mean over the trials that were run, `minus` and `mean_minus` the largest and
+    the mean difference of a trial's loss from the reference's.
     """
 
     contestant: str
@@ -22,6 +23,7 @@ class Figures:
     seconds: float
     trials_per_hour: float
     tokens_per_second: float | None
+    step_tokens_per_second: float | None
     all_tokens_per_second: float
     second_first_step: float | None
     peak_bytes: int
@@ -36,10 +38,11 @@ def figures(
     outcomes: Sequence[Outcome],
     *,
     trials: int,
+    steps: int,
     reference: Sequence[Outcome] | None,
     tflops: Mapping[str, float | None],
 ) -> Figures:
-    """Gives the figures of one contestant that was to run `trials` trials; `tflops` is the peak by device."""
+    """Gives the figures of a contestant that was to run `trials` trials of `steps` steps; `tflops` are device peaks."""
     seconds = median(_seconds(outcome, trials) for outcome in outcomes)
     losses = {ran.place: ran.loss for ran in outcomes[0].trials}
     differences = _differences(losses, reference)
@@ -50,6 +53,7 @@ def figures(
         seconds,
         trials / seconds * 3600,
         _middle([_train_speed(outcome) for outcome in outcomes]),
+        _middle([_step_speed(outcome, steps) for outcome in outcomes]),
         median(_tokens(outcome) / outcome.work_seconds for outcome in outcomes),
         _middle([outcome.trials[1].first_step_seconds if len(outcome.trials) > 1 else None for outcome in outcomes]),
         max(outcome.peak_bytes for outcome in outcomes),
@@ -77,6 +81,17 @@ def _train_speed(outcome: Outcome) -> float | None:
     spent = [ran.train_seconds for ran in outcome.trials]
     known = [seconds for seconds in spent if seconds is not None]
     return sum(ran.tokens for ran in outcome.trials) / sum(known) if len(known) == len(spent) else None
+
+
+def _step_speed(outcome: Outcome, steps: int) -> float | None:
+    spent = [
+        ran.train_seconds - ran.first_step_seconds
+        for ran in outcome.trials
+        if ran.train_seconds is not None and ran.first_step_seconds is not None
+    ]
+    if steps < 2 or len(spent) < len(outcome.trials):
+        return None
+    return sum(ran.tokens for ran in outcome.trials) * (steps - 1) / steps / sum(spent)
 
 
 def _mfu(outcome: Outcome, tflops: float | None) -> float | None:

@@ -29,6 +29,11 @@ class LossEngine(Engine):
             self._trunk = None
             self._decoder = choose_decoder(self.model, None, longest=setup.train.max_length)
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether the frozen layers' states come from a trunk."""
+        return self._decoder.uses_trunk
+
     def exams(self, split: Split, count: int | None) -> list[Exam]:
         """Gives the exams, all by loss."""
         return [replace(exam, way="loss") for exam in super().exams(split, count)]
@@ -78,10 +83,10 @@ class LossFineTune(FineTune):
 
 
 def run(work: Work, places: list[int], *, trunk: bool, together: bool = False) -> Outcome:
-    """Runs the requests at `places`, everything from the loading of the model on being timed."""
+    """Runs the requests at `places`, everything being timed; the first trial's time has the loading of the model."""
     started, stages = time.perf_counter(), Stages()
     evaluate = LossFineTune(work, stages, trunk=trunk, together=together)
-    marks, trials = [time.perf_counter()], []
+    marks, trials = [started], []
     for trial in evaluate([work.requests[place] for place in places]):
         marks.append(time.perf_counter())
         trials.append(trial)
@@ -90,7 +95,7 @@ def run(work: Work, places: list[int], *, trunk: bool, together: bool = False) -
     if failed:
         raise ValueError(f"{len(failed)} trials failed: {failed[0]}")
     ran = _ran(work, evaluate.engine, trials, None if together else marks, stages)
-    return Outcome(tuple(ran), seconds, evaluate.engine.device, _flops(work, evaluate.engine, trials, cut=trunk))
+    return Outcome(tuple(ran), seconds, evaluate.engine.device, _flops(work, evaluate.engine, trials))
 
 
 def digest(state: State) -> str:
@@ -131,7 +136,7 @@ def _loss(trial: Trial, batch: int) -> float:
     return batch_means(losses, [count for examples in read for count in examples.answer_tokens], batch)
 
 
-def _flops(work: Work, engine: LossEngine, trials: list[Trial], *, cut: bool) -> float:
+def _flops(work: Work, engine: LossEngine, trials: list[Trial]) -> float:
     answers = sum(len(row.answer) for trial in trials for row in engine.plan(trial.request).examples)
     scored = sum(count for trial in trials for each in trial.results.values() for count in each.examples.answer_tokens)
     return Weights.of(engine.model, work.lora).flops(
@@ -139,5 +144,5 @@ def _flops(work: Work, engine: LossEngine, trials: list[Trial], *, cut: bool) ->
         scored=len(trials) * sum(exam_tokens(engine, work)),
         trained_answers=answers,
         scored_answers=scored,
-        cut=cut,
+        cut=engine.is_cut,
     )

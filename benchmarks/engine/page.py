@@ -22,6 +22,7 @@ HEAD = (
     "trials/hour",
     "against {against}",
     "tokens/s in training",
+    "after its first step",
     "tokens/s, all",
     "second trial: first step (s)",
     "peak memory (MiB)",
@@ -52,7 +53,8 @@ def heading(command: str, facts: Mapping[str, object], work: Work, repeats: int)
         f"the loss of {work.dev_rows} dev rows, on mixtures of {', '.join(work.datasets)}; LoRA of rank {work.rank} on "
         f"all linear modules of {layers} layers, {work.dtype}. All contestants train on the same rows in the "
         "same order from the same factors; trainers of others get them as tokens and one trial after the other, in one "
-        "process. Seconds count the imports and everything after them; medians of "
+        "process. Seconds count the imports and everything after them; tokens/s are without padding, those in training "
+        "with the set-up of a trial (the loading of the model, the filling of the trunk); medians of "
         f"{repeats} {'run' if repeats == 1 else 'runs'}. Where fewer trials were run, their mean stands for the rest. "
         "The mean dev loss is over the trials that were run; the difference is the largest between trials on the same "
         "rows.\n\n"
@@ -69,6 +71,7 @@ def _cells(row: Figures, base: float | None) -> list[str]:
         f"{row.trials_per_hour:.3g}",
         "" if base is None else f"{row.trials_per_hour / base:.2f}x",
         _or_dash(row.tokens_per_second, ".0f"),
+        _or_dash(row.step_tokens_per_second, ".0f"),
         f"{row.all_tokens_per_second:.0f}",
         _or_dash(row.second_first_step, ".2f"),
         f"{row.peak_bytes / MIB:.0f}",

@@ -45,6 +45,8 @@ class FirstStep(TrainerCallback):  # type: ignore[misc]  # transformers is untyp
 
     def on_step_end(self, *_: object, **__: object) -> None:
         """Takes down the time of the first call."""
+        if not self.at and torch.cuda.is_available():
+            torch.cuda.synchronize()
         self.at = self.at or time.perf_counter()
 
 

@@ -88,10 +88,14 @@ def ran(place, seconds, loss):
 def test_trials_that_were_not_run_count_as_the_mean_of_the_others():
     peer = Outcome((ran(1, 10.0, 2.0), ran(3, 20.0, 3.0)), 30.0, "cpu", flops=3e12, start_seconds=6.0)
     mine = Outcome(tuple(ran(place, 1.0, 2.0) for place in range(4)), 8.0, "cpu", flops=1e12, start_seconds=2.0)
-    theirs = figures("trl", [peer], trials=4, reference=[peer], tflops={"cpu": 1.0})
+    theirs = figures("trl", [peer], trials=4, steps=5, reference=[peer], tflops={"cpu": 1.0})
     assert (theirs.seconds, theirs.trials_per_hour) == (66.0, 4 / 66 * 3600)
     assert theirs.mfu == pytest.approx(0.1)
-    found = figures("cotune", [mine, replace(mine, work_seconds=4.0)], trials=4, reference=[peer], tflops={"cpu": None})
+    assert theirs.tokens_per_second == pytest.approx(200 / 15)
+    assert theirs.step_tokens_per_second == pytest.approx(200 * 0.8 / 7.5)  # without the first of five steps
+    found = figures(
+        "cotune", [mine, replace(mine, work_seconds=4.0)], trials=4, steps=5, reference=[peer], tflops={"cpu": None}
+    )
     assert found.seconds == 8.0  # the median of 10 and 6
     assert (found.minus, found.mean_minus) == (1.0, 0.5)  # of places 1 and 3 alone
     assert found.mfu is None
