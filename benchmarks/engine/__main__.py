@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.engine.child import PEERS, run_apart
 from benchmarks.engine.done import SOURCES, Done
 from benchmarks.engine.figures import Figures, figures, same_start
-from benchmarks.engine.options import TINY, parser, work_of
+from benchmarks.engine.options import parser, work_of
 from benchmarks.engine.outcome import Outcome
 from benchmarks.engine.page import heading, table
 from benchmarks.engine.peaks import peak_tflops
@@ -28,13 +28,15 @@ def main() -> None:
     options = parser(__doc__).parse_args()
     try:
         work = work_of(options)
-        repeats = TINY["repeats"] if options.tiny else options.repeats
-        outcomes = _outcomes(work, int(repeats), options)
+        repeats = 1 if options.tiny else options.repeats
+        if repeats < 1:
+            raise ValueError(f"--repeats is at least 1; got {repeats}.")
+        outcomes = _outcomes(work, repeats, options)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("stopped")
-    _write(work, int(repeats), outcomes, options)
+    _write(work, repeats, outcomes, options)
 
 
 def _outcomes(work: Work, repeats: int, options: Namespace) -> dict[str, list[Outcome]]:

@@ -11,7 +11,7 @@ from cotune.cache import cache_root
 
 SHARED = ROOT.parent / "shared" / "data"
 DATASETS = ("ncbi_disease", "phee", "scicite", "snips")
-TINY = {"model": "tiny", "trials": 3, "steps": 4, "batch": 4, "dev_rows": 24, "top": 2, "max_length": 64, "repeats": 1}
+TINY = {"model": "tiny", "trials": 3, "steps": 4, "batch": 4, "dev_rows": 24, "top": 2, "max_length": 64, "lr": 0.02}
 """What `--tiny` sets; made-up datasets."""
 
 

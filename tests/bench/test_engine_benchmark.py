@@ -72,6 +72,7 @@ def test_the_command_leaves_a_table_and_goes_on_where_it_was(tmp_path, monkeypat
         (["--datasets", "a", "b", "--trials", "9"], "have 3 mixtures"),
         (["--dev-rows", "7"], "a multiple of 32 is"),
         (["--steps", "0"], "got {'steps': 0}"),
+        (["--repeats", "0"], "at least 1; got 0"),
     ],
 )
 def test_a_mistake_is_one_line(options, said, monkeypatch):
