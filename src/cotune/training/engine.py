@@ -12,7 +12,6 @@ from cotune.task import Split
 from cotune.training.adapter import Adapter
 from cotune.training.checkpoint import checkpointed
 from cotune.training.choice import choose_decoder, trunk_of
-from cotune.training.encode import Encoder
 from cotune.training.errors import TrialError
 from cotune.training.example import Example
 from cotune.training.exams import exams_of
@@ -29,6 +28,7 @@ from cotune.training.scoring import LONGEST_OUTPUT, Exam, sit
 from cotune.training.setup import Setup
 from cotune.training.together.crew import Crew, most_of
 from cotune.training.together.team import PACK_TOKENS, Kit
+from cotune.training.tokens import encoder_of
 from cotune.training.worth import is_worth
 from cotune.trial import Progress, Request, TaskResult, Trial
 
@@ -51,7 +51,7 @@ class Engine:
         self.model = load_model(setup.model, train=setup.train, lora=setup.lora, progress=report)
         if setup.lora.method == "lora":
             targets(self.model, setup.lora)  # a wrong name of a module shows before the first trial
-        self.encoder = Encoder(self.model.tokenizer, style=setup.train.prompt_style)
+        self.encoder = encoder_of(self.model, setup)
         longest = max(setup.train.length_of(task.name) for task in setup.tasks)
         longest += setup.scoring.max_new_tokens or LONGEST_OUTPUT
         _check_length(self.model.module.config.get_text_config().to_dict(), longest)
