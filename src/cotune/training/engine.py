@@ -8,16 +8,19 @@ import torch
 from cotune.task import Split
 from cotune.training.adapter import Adapter
 from cotune.training.choice import choose_decoder, trunk_of
+from cotune.training.climb import climb
 from cotune.training.encode import Encoder
 from cotune.training.errors import TrialError
 from cotune.training.example import Example
 from cotune.training.exams import exams_of
 from cotune.training.forest import leaf
-from cotune.training.loop import fit
+from cotune.training.halted import Halted
+from cotune.training.loop import Descent
 from cotune.training.lora import Trainee, adapted, targets
 from cotune.training.memory import within_memory
-from cotune.training.mixing import Plan, plan
+from cotune.training.mixing import Plan, exposed, plan
 from cotune.training.model import load_model
+from cotune.training.rungs import Course, looked_at, read_losses, rungs
 from cotune.training.scoring import LONGEST_OUTPUT, Exam, sit
 from cotune.training.setup import Setup
 from cotune.trial import Progress, Request, TaskResult, Trial
@@ -51,6 +54,7 @@ class Engine:
         self._report = report
         self._pool: dict[str, list[Example]] = {}
         self._exams: dict[tuple[Split, int | None], list[Exam]] = {}
+        self._halted = Halted()
 
     @property
     def device(self) -> str:
@@ -128,9 +132,19 @@ class Engine:
             return Trial(request, results, seconds=time.perf_counter() - started, device=device)
         drawn = self.plan(request)
         with adapted(self.model, self.setup.lora, seed=request.seed) as trainee:
-            losses = self._train(request, drawn, trainee, limit)
-            results = self._sit(request, exams, limit)
-        return Trial(request, results, drawn.exposure, time.perf_counter() - started, device, losses)
+            course = self._climb(request, drawn, trainee, limit, exams)
+            results = self._sit(request, exams, limit) if course.reached == 1 else {}
+        exposure = exposed(drawn, len(course.losses), self.pool(request.mixture.names))
+        return Trial(
+            request,
+            results,
+            exposure,
+            time.perf_counter() - started,
+            device,
+            course.losses,
+            curve=course.curve,
+            reached=course.reached,
+        )
 
     def _rehearse(self, request: Request, drawn: Plan, exams: Sequence[Exam], limit: int) -> tuple[float, float]:
         started = time.perf_counter()
@@ -149,8 +163,13 @@ class Engine:
             return Adapter(request, trainee.state(), drawn.exposure, losses, seconds, self.model, self.setup.lora)
 
     def _train(self, request: Request, drawn: Plan, trainee: Trainee, limit: int) -> tuple[float, ...]:
+        descent = self._descent(request, drawn, trainee, limit)
+        descent.advance(len(drawn.batches))
+        return tuple(descent.losses)
+
+    def _descent(self, request: Request, drawn: Plan, trainee: Trainee, limit: int) -> Descent:
         self._encode(request, drawn.examples, pasts=False)
-        return fit(
+        return Descent(
             self._decoder,
             trainee.parameters,
             drawn.batches,
@@ -158,6 +177,18 @@ class Engine:
             pack_tokens=limit,
             progress=self._stage(request, "train"),
         )
+
+    def _climb(self, request: Request, drawn: Plan, trainee: Trainee, limit: int, exams: Sequence[Exam]) -> Course:
+        points = self.setup.scoring.curve
+        seen = looked_at(exams, request, points)
+
+        def look() -> dict[str, float]:
+            for exam in seen:
+                self._encode(request, exam.examples, pasts=False)
+            return read_losses(seen, self._decoder, limit=limit)
+
+        marks = rungs(request, len(drawn.batches), points)
+        return climb(request, self._descent(request, drawn, trainee, limit), trainee, marks, look, self._halted)
 
     def _sit(self, request: Request | None, exams: Sequence[Exam], limit: int) -> dict[str, TaskResult]:
         results = {}

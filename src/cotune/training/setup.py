@@ -48,12 +48,12 @@ class Setup:
         return next(task for task in self.tasks if task.name == name)
 
     def to_json(self) -> dict[str, object]:
-        """Gives what makes scores comparable; device and threads only say where it ran."""
+        """Gives what makes scores comparable; device and threads only say where it ran, a curve what else is told."""
         train = asdict(self.train)
         del train["device"], train["threads"]
         train["weights"], train["overrides"] = dict(sorted(train["weights"].items())), _sorted(train["overrides"])
         scoring = asdict(self.scoring)
-        del scoring["batch"], scoring["metric_for"]
+        del scoring["batch"], scoring["metric_for"], scoring["curve"]
         return {
             "scores_version": SCORES_VERSION,
             "budget": {self.budget.kind: self.budget.amount},
