@@ -65,6 +65,7 @@ class Search:
             min_improvement_noise=search.min_improvement_noise,
             confirm=search.confirm,
             batch=search.batch,
+            early_stopping=search.early_stopping,
         )
 
     @property
@@ -177,9 +178,9 @@ class _Watcher:
         if not self.is_saved:
             save_config(self.opened)
             self.is_saved = True
-            problem, config = self.display.problem, self.opened.config
+            problem, name = self.display.problem, self.opened.config.name
             many = f"{problem.count():,} mixtures of {len(problem.tasks)} datasets"
-            self.display.screen.say(f"{config.name}: {many}, at most {config.search.trials} fine-tunings")
+            self.display.screen.say(f"{name}: {many}, at most {self.display.total} fine-tunings")
             for folder, why in self.evaluate.obstacles().items() if isinstance(self.evaluate, Reuse) else ():
                 self.display.screen.say(f"Nothing can be taken from {folder}: {why}.")
         if isinstance(event, Stopped):
