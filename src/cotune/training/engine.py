@@ -20,7 +20,7 @@ from cotune.training.lora import Trainee, adapted, targets
 from cotune.training.memory import within_memory
 from cotune.training.mixing import Plan, exposed, plan
 from cotune.training.model import load_model
-from cotune.training.rungs import Course, looked_at, read_losses, rungs
+from cotune.training.rungs import Course, gold_of, looked_at, read_losses, rungs
 from cotune.training.scoring import LONGEST_OUTPUT, Exam, sit
 from cotune.training.setup import Setup
 from cotune.trial import Progress, Request, TaskResult, Trial
@@ -184,7 +184,7 @@ class Engine:
 
         def look() -> dict[str, float]:
             for exam in seen:
-                self._encode(request, exam.examples, pasts=False)
+                self._encode(request, gold_of(exam), pasts=False)
             return read_losses(seen, self._decoder, limit=limit)
 
         marks = rungs(request, len(drawn.batches), points)
