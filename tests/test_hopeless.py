@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from cotune import Mixture, Problem, Request, Study, Task, Trial, each
+from cotune.config.names import SAMPLERS, named
 from cotune.search import random
 from cotune.study import Plan
 from cotune.study.hopeless import Judge, judged, limit_of, promising, to_run
@@ -78,6 +79,17 @@ def test_a_search_with_it_finds_the_same_winner_among_the_same_requests_and_spen
     stopped = [record.request.mixture for record in spared.records() if record.trial.reached < 1]
     assert not {problem.target_only, problem.everything} & set(stopped)
     assert spared.verdict().winner == winners[1]
+
+
+@pytest.mark.parametrize("name", ["default", "process", "anchored_greedy", "leave_one_out"])
+def test_samplers_go_on_after_stopped_fine_tunings(tmp_path, name):
+    table = pool(size=4)
+    problem = table.problem("a")
+    study = Study(tmp_path, problem, seed=1)
+    sampler = named(name, SAMPLERS, what="sampler")
+    study.run(table.evaluate("a"), sampler=sampler, trials=8, repeats=False, base=False, early_stopping="auto")
+    asked = [record.request.mixture for record in study.records()]
+    assert len(asked) == len(set(asked)) >= 5
 
 
 def test_off_is_off(tmp_path):

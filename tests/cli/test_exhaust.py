@@ -2,10 +2,12 @@
 
 import json
 import signal
+import sys
 import time
 
 import numpy as np
 import pytest
+from benchmarks import search
 from benchmarks.pools import open_pool
 from programs import start
 
@@ -35,6 +37,16 @@ def test_every_combination_is_in_the_table_as_it_was_measured(place, cotune):
         scores = [r.trial.results["a"].score for r in records if r.request.mixture == mixture]
         assert value == pytest.approx(np.mean(scores))
     assert len(list(open_pool(place / "table.npz", "em").targets())) == 4
+
+
+def test_search_methods_can_be_compared_on_the_table(place, cotune, monkeypatch, capsys):
+    cotune("exhaust", "study.yaml", "--out", "table.npz", "--in-process")
+    words = ["search", "--tables", "table.npz", "--score", "em", "--methods", "random,default", "--budgets", "3"]
+    monkeypatch.setattr(sys, "argv", [*words, "--repeats", "1", "--json", "found.json"])
+    search.main()
+    rows = json.loads((place / "found.json").read_text())["rows"]
+    assert {row["target"] for row in rows} == set("abcd")
+    assert all(row["runs"] == 3 for row in rows)
 
 
 def test_a_second_call_trains_nothing_and_more_seeds_only_what_is_new(place, cotune):
