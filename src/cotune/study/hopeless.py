@@ -20,7 +20,7 @@ from cotune.trial import Proposal, Record, Request, Stop
 RUNGS = (0.25, 0.5)
 """Fractions of the budget after which a fine-tuning is judged."""
 
-LEAST = 6
+LEAST = 8
 """So many finished fine-tunings are needed to judge another by."""
 
 SURENESS = 0.99
@@ -95,10 +95,16 @@ def to_run(record: Record) -> Request:
 
 
 def _best(problem: Problem, records: Sequence[Record]) -> float:
-    """Gives the posterior mean of the best mixture that keeps what is to be kept; less lucky than the best value."""
+    """Gives the posterior mean of the best mixture that keeps what is to be kept; less lucky than the best value.
+
+    While nothing was repeated and nothing is to be kept, it is the best value.
+    """
+    own = [record for record in records if is_comparable(record) or not len(record.request.mixture)]
+    values = {record.request: measured(problem, record) for record in own if len(record.request.mixture)}
+    if not problem.keep and len({request.mixture for request in values}) == len(values):
+        return max((value for value in values.values() if value is not None), default=-inf)
     from cotune.verdict.winner import posterior_means, slack  # with SciPy, so late
 
-    own = [record for record in records if is_comparable(record) or not len(record.request.mixture)]
     trials = [record.trial for record in own if record.trial is not None]
     means: Mapping[Mixture, float] = posterior_means(problem, trials)
     spare = slack(problem, trials) if problem.keep else dict.fromkeys(means, 0.0)
