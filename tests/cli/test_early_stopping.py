@@ -60,10 +60,8 @@ def test_stopped_fine_tunings_are_told_counted_and_exported(stopping, cotune):
 def test_reports_leave_them_out_of_the_verdict(stopping, cotune):
     cotune("run", "study.yaml", "--in-process")
     stopped = {str(r.request.mixture) for r in read_journal(stopping / "runs" / "study").records if r.trial.reached < 1}
-    done = cotune("report", "study.yaml", "--json")
+    done = cotune("report", "study.yaml")
     assert done.code == 0, done.err
-    found = json.loads(done.out)
-    assert cotune("report", "study.yaml").code == 0
     page = (stopping / "runs" / "study" / "report.html").read_text()
     assert "25 % budget" in page
     status = json.loads(cotune("status", "study.yaml", "--json").out)

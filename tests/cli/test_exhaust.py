@@ -37,6 +37,8 @@ def test_every_combination_is_in_the_table_as_it_was_measured(place, cotune):
         scores = [r.trial.results["a"].score for r in records if r.request.mixture == mixture]
         assert value == pytest.approx(np.mean(scores))
     assert len(list(open_pool(place / "table.npz", "em").targets())) == 4
+    assert cotune("status", FOLDER).code == cotune("report", FOLDER).code == 0
+    assert "0 trainings are left" in cotune("exhaust", FOLDER, "--out", "table.npz", "--seeds", "3", "--dry-run").out
 
 
 def test_search_methods_can_be_compared_on_the_table(place, cotune, monkeypatch, capsys):
