@@ -63,6 +63,18 @@ def test_a_second_call_trains_nothing_and_more_seeds_only_what_is_new(place, cot
     assert len(requests(place / FOLDER)) == 30
 
 
+def test_trials_of_another_study_are_taken(place, cotune):
+    study = (place / "study.yaml").read_text()
+    (place / "turned.yaml").write_text(study.replace("[a, b, c, d]", "[d, c, b, a]"))
+    cotune("exhaust", "study.yaml", "--out", "table.npz", "--in-process")
+    done = cotune("exhaust", "turned.yaml", "--out", "turned.npz", "--in-process", "--reuse", FOLDER)
+    assert done.code == 0, done.err
+    trials = [record.trial for record in read_journal(place / "runs/turned-exhaust").records]
+    assert {trial.source for trial in trials} == {"study-exhaust"}
+    one, other = (load_table(name, score="em") for name in ("table.npz", "turned.npz"))
+    assert one.values("a") == other.values("a")
+
+
 def test_a_pool_that_is_too_large_is_refused_with_its_count(place, refused):
     names = [f"d{number}" for number in range(13)]
     (place / "study.yaml").write_text(f"evaluate: own_trainer:evaluate\ntargets: [d0]\ndatasets: {json.dumps(names)}\n")

@@ -19,6 +19,10 @@ def exhaust(
         int, typer.Option(metavar="N", help="Points of the learning curve, each at half the budget of the next.")
     ] = 3,
     batch: Annotated[int | None, typer.Option(metavar="N", help="Fine-tunings handed over together.")] = None,
+    reuse: Annotated[
+        list[Path] | None,
+        typer.Option("--reuse", metavar="FOLDER", help="Study folder to take equal trials from; repeatable."),
+    ] = None,
     in_process: Annotated[bool, typer.Option("--in-process", help="Train in this process, for debugging.")] = False,
     allow: Annotated[
         bool, typer.Option("--allow", help="Where settings or data changed, start a new group of trials.")
@@ -51,9 +55,10 @@ def exhaust(
     work = Tabulation(
         opened,
         load_problem(opened, data=data, quiet=as_json),
-        again(options, overrides or (), {"--data": [data], "--runs": [runs]}),
+        again(options, overrides or (), {"--data": [data], "--runs": [runs], "--reuse": reuse or []}),
         parse_seeds(seeds),
         out,
+        reuse=tuple(reuse or ()),
         in_process=in_process,
         allow=allow,
         quiet=as_json,

@@ -65,6 +65,7 @@ class Tabulation:
     again: str
     seeds: tuple[int, ...]
     out: Path
+    reuse: tuple[Path, ...] = ()
     in_process: bool = False
     allow: bool = False
     quiet: bool = False
@@ -104,6 +105,7 @@ class Tabulation:
             self.opened,
             self.problem,
             self.again,
+            reuse=self.reuse,
             in_process=self.in_process,
             allow=self.allow,
             quiet=self.quiet,
