@@ -16,11 +16,10 @@ from cotune.task import Task
 from cotune.tasks import load_tasks
 from cotune.training import Budget, Lora, Scoring, SizePolicy, Train
 from cotune.training.encode import Encoder
-from cotune.training.engine import PACK_TOKENS
 from cotune.training.example import Example
 from cotune.training.exams import exams_of
+from cotune.training.forest import PACK_TOKENS, plant
 from cotune.training.forest import packs as packs_of
-from cotune.training.forest import plant
 from cotune.training.mixing import plan
 from cotune.training.model import LanguageModel, load_model
 from cotune.training.setup import Setup

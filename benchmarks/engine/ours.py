@@ -10,24 +10,15 @@ from benchmarks.engine.prepared import setup_of
 from benchmarks.engine.work import Work
 from cotune import Request
 from cotune.task import Split
-from cotune.training import FineTune, Train
-from cotune.training.choice import choose_decoder
-from cotune.training.engine import Engine, Report
+from cotune.training import FineTune
+from cotune.training.engine import Engine
 from cotune.training.lora import State, adapted
 from cotune.training.scoring import Exam
-from cotune.training.setup import Setup
 from cotune.trial import Progress, Trial
 
 
 class LossEngine(Engine):
-    """An engine that scores all tasks by their loss, and that can go without its trunk."""
-
-    def __init__(self, setup: Setup, report: Report, *, trunk: bool) -> None:
-        """Loads the model; without `trunk` every trial runs all layers."""
-        super().__init__(setup, report)
-        if not trunk:
-            self._trunk = None
-            self._decoder = choose_decoder(self.model, None, longest=setup.train.max_length)
+    """An engine that scores all tasks by their loss."""
 
     @property
     def is_cut(self) -> bool:
@@ -62,9 +53,7 @@ class LossFineTune(FineTune):
     def __init__(self, work: Work, stages: Stages, *, trunk: bool, together: bool) -> None:
         """Loads the model."""
         setup = setup_of(work)
-        train = setup.train
-        if "width" in Train.__dataclass_fields__:
-            train = replace(train, width=work.width if together else 1)  # type: ignore[call-arg]
+        train = replace(setup.train, width=work.width if together else 1, trunk="on" if trunk else "off")
         super().__init__(
             setup.model,
             setup.tasks,
@@ -74,7 +63,7 @@ class LossFineTune(FineTune):
             train=train,
             scoring=setup.scoring,
         )
-        self._loaded = LossEngine(self.setup, stages, trunk=trunk)
+        self._loaded = LossEngine(self.setup, stages)
 
     @property
     def engine(self) -> LossEngine:

@@ -10,25 +10,24 @@ import torch
 
 from cotune.task import Split
 from cotune.training.adapter import Adapter
-from cotune.training.checkpoint import checkpointed
 from cotune.training.choice import choose_decoder, trunk_of
 from cotune.training.errors import TrialError
 from cotune.training.example import Example
 from cotune.training.exams import exams_of
-from cotune.training.forest import leaf
+from cotune.training.forest import PACK_TOKENS
 from cotune.training.forest_decoder import ForestDecoder
-from cotune.training.loop import fit, share_of
 from cotune.training.lora import State, Trainee, adapted, targets
 from cotune.training.memory import within_memory
-from cotune.training.mixing import Plan, plan
+from cotune.training.mixing import Plan, exposed, plan
 from cotune.training.model import device_of, load_model
 from cotune.training.quantize import within_reach
 from cotune.training.ranks import Begin, End, Order, Ranks, Results, Sit, Train
 from cotune.training.scoring import LONGEST_OUTPUT, Exam, sit
 from cotune.training.setup import Setup
 from cotune.training.together.crew import Crew, most_of
-from cotune.training.together.team import PACK_TOKENS, Kit
+from cotune.training.together.team import Kit
 from cotune.training.tokens import encoder_of
+from cotune.training.trainer import Trainer
 from cotune.training.worth import is_worth
 from cotune.trial import Progress, Request, TaskResult, Trial
 
@@ -62,6 +61,9 @@ class Engine:
         self._report = report
         self._pool: dict[str, list[Example]] = {}
         self._exams: dict[tuple[Split, int | None], list[Exam]] = {}
+        self._trainer = Trainer(
+            setup, self.model, trunk=self._trunk, decoder=self._decoder, ranks=self.ranks, report=report
+        )
         self._crew = Crew(self._kit(), self.run) if self._has_sides() else None
 
     @property
@@ -106,7 +108,7 @@ class Engine:
 
     def run_all(self, requests: Sequence[Request]) -> Iterator[Trial]:
         """Yields the trial of each request, in any order; those that train side by side when the last of them ends."""
-        apart = [request for request in requests if self._crew is None or not request.mixture.names]
+        apart = [request for request in requests if self._crew is None or self._is_alone(request)]
         yield from map(self.run, apart)
         together = [request for request in requests if request not in apart]
         if self._crew is not None and together:
@@ -154,7 +156,7 @@ class Engine:
         with self._adapted(seed=order.seed, state=order.state) as trainee:
             while not isinstance(order := orders.recv(), End):
                 if isinstance(order, Train):
-                    self._train(None, order.drawn, trainee, order.limit)
+                    self._trainer.train(None, order.drawn, trainee, order.limit)
                 elif isinstance(order, Sit):
                     orders.send(self._sit(None, order.exams, order.limit))
 
@@ -174,14 +176,24 @@ class Engine:
             return Trial(request, results, seconds=time.perf_counter() - started, device=device)
         drawn = self.plan(request)
         with self._adapted(seed=request.seed) as trainee:
-            losses = self._train(request, drawn, trainee, limit)
-            results = self._sit(request, exams, limit)
-        return Trial(request, results, drawn.exposure, time.perf_counter() - started, device, losses)
+            course = self._trainer.climb(request, drawn, trainee, limit, exams)
+            results = self._sit(request, exams, limit) if course.reached == 1 else {}
+        exposure = exposed(drawn, len(course.losses), self.pool(request.mixture.names))
+        return Trial(
+            request,
+            results,
+            exposure,
+            time.perf_counter() - started,
+            device,
+            course.losses,
+            curve=course.curve,
+            reached=course.reached,
+        )
 
     def _rehearse(self, request: Request, drawn: Plan, exams: Sequence[Exam], limit: int) -> tuple[float, float]:
         started = time.perf_counter()
         with self._adapted(seed=0) as trainee:
-            self._train(request, drawn, trainee, limit)
+            self._trainer.train(request, drawn, trainee, limit)
             trained = time.perf_counter()
             self._sit(request, exams, limit)
         return trained - started, time.perf_counter() - trained
@@ -190,29 +202,9 @@ class Engine:
         started = time.perf_counter()
         drawn = self.plan(request)
         with self._adapted(seed=request.seed) as trainee:
-            losses = self._train(request, drawn, trainee, limit)
+            losses = self._trainer.train(request, drawn, trainee, limit)
             seconds = time.perf_counter() - started
             return Adapter(request, trainee.state(), drawn.exposure, losses, seconds, self.model, self.setup.lora)
-
-    def _train(self, request: Request | None, drawn: Plan, trainee: Trainee, limit: int) -> tuple[float, ...]:
-        self.ranks.tell(Train(drawn, limit))
-        rank = self.ranks.own
-        mine = [pack for batch in drawn.batches for pack in share_of(self._decoder, batch, limit, rank)]
-        self._encode(request, [e for pack in mine for e in pack], pasts=False, share=limit / PACK_TOKENS)
-        trained = self.model.layers[self.model.depth(self.setup.lora) :]
-        trainee.train(True)
-        with checkpointed(trained if self.setup.train.gradient_checkpointing else ()):
-            losses = fit(
-                self._decoder,
-                trainee.parameters,
-                drawn.batches,
-                train=self.setup.train,
-                pack_tokens=limit,
-                progress=self._stage(request, "train"),
-                rank=rank,
-            )
-        trainee.train(False)
-        return losses
 
     def _sit(self, request: Request | None, exams: Sequence[Exam], limit: int) -> Results:
         return self.ranks.sit(exams, limit, lambda mine: self._sit_alone(request, mine, limit))
@@ -220,18 +212,16 @@ class Engine:
     def _sit_alone(self, request: Request | None, exams: Sequence[Exam], limit: int) -> Results:
         results = {}
         for done, exam in enumerate(exams):
-            self._encode(request, exam.read, pasts=exam.way == "generation", share=limit / PACK_TOKENS)
+            self._trainer.encode(request, exam.read, pasts=exam.way == "generation", limit=limit)
             self._report(Progress(request, f"score {exam.task.name}", done, len(exams)))
             rows = self.setup.scoring.batch
             results[exam.task.name] = sit(exam, self._decoder, self.encoder, limit=limit, rows=rows)
         self._report(Progress(request, "score", len(exams), len(exams)))
         return results
 
-    def _encode(self, request: Request | None, examples: Sequence[Example], *, pasts: bool, share: float) -> None:
-        if self._trunk is not None and self._decoder.uses_trunk:
-            self._trunk.confine(share)
-            nodes = (node for example in examples for node in leaf(example).line)
-            self._trunk.prepare(nodes, pasts=pasts, progress=self._stage(request, "encode"))
+    def _is_alone(self, request: Request) -> bool:
+        """Whether a request has no training, or one that is looked at on its way."""
+        return not request.mixture.names or request.stop is not None or self.setup.scoring.curve > 0
 
     def _has_sides(self) -> bool:
         """Whether trials can run side by side: adapters, on a whole model in one process that takes the fast path."""
@@ -242,12 +232,9 @@ class Engine:
 
     def _kit(self) -> Kit:
         def encode(request: Request, examples: Sequence[Example], pasts: bool) -> None:
-            self._encode(request, examples, pasts=pasts, share=1.0)
+            self._trainer.encode(request, examples, pasts=pasts)
 
         return Kit(self.setup, self.model, self.encoder, self._trunk, self.device, encode, self._report)
-
-    def _stage(self, request: Request | None, stage: str) -> Callable[[int, int], None]:
-        return lambda done, total: self._report(Progress(request, stage, done, total))
 
 
 def _check_length(config: Mapping[str, object], longest: int) -> None:

@@ -14,6 +14,9 @@ import torch
 
 from cotune.training.example import Example
 
+PACK_TOKENS = 512
+"""Tokens that run together where memory allows."""
+
 
 @dataclass(frozen=True)
 class Node:

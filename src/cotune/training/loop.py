@@ -1,5 +1,6 @@
 """The training loop: AdamW over a plan's batches, in packs that fit in memory, stopped as soon as it diverges."""
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 
@@ -34,6 +35,69 @@ def warmup_steps(steps: int, train: Train) -> int:
     return round(steps * train.warmup) if train.warmup < 1 else round(train.warmup)
 
 
+class Descent:
+    """A training under way: it goes on to any step, and from where an equal one was left.
+
+    The gradient of a step is that of its whole batch, whatever `pack_tokens` bounds a pack to and whichever other ranks
+    have a share of it.
+    `losses` has the loss of each step that was taken.
+    """
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        parameters: Sequence[nn.Parameter],
+        batches: Sequence[Sequence[Example]],
+        *,
+        train: Train,
+        pack_tokens: int,
+        progress: Callable[[int, int], None],
+        rank: Rank = Rank(),  # noqa: B008  (frozen)
+    ) -> None:
+        rank.begin(parameters)
+        self.losses: list[float] = []
+        self._rank = rank
+        self._decoder, self._parameters, self._batches = decoder, parameters, batches
+        self._train, self._pack_tokens, self._progress = train, pack_tokens, progress
+        self._optimizer = torch.optim.AdamW(parameters, lr=train.lr, betas=train.betas, weight_decay=train.weight_decay)
+
+    def advance(self, until: int) -> None:
+        """Trains up to and with step `until`.
+
+        Raises:
+            TrialError: a loss or a gradient is not finite; nothing is updated with it.
+        """
+        for step, batch in enumerate(self._batches[len(self.losses) : until], start=len(self.losses) + 1):
+            self._progress(step - 1, len(self._batches))
+            for group in self._optimizer.param_groups:
+                group["lr"] = rate(step, len(self._batches), self._train)
+            packs = share_of(self._decoder, batch, self._pack_tokens, self._rank)
+            part = _descend(self._decoder, packs, self._train, total_weight(batch, self._train))
+            loss = self._rank.total(self._parameters, part)
+            _check_finite("loss", loss, step)
+            norm = float(nn.utils.clip_grad_norm_(self._parameters, self._train.clip or math.inf))
+            _check_finite("gradient", norm, step)
+            self._optimizer.step()
+            self._optimizer.zero_grad()
+            self.losses.append(loss)
+        if until >= len(self._batches):
+            self._progress(len(self._batches), len(self._batches))
+
+    @property
+    def steps(self) -> int:
+        """How many steps there are."""
+        return len(self._batches)
+
+    def moments(self) -> dict[str, object]:
+        """Gives a copy of the optimiser's state."""
+        return copy.deepcopy(self._optimizer.state_dict())
+
+    def resume(self, losses: Sequence[float], moments: dict[str, object]) -> None:
+        """Goes on after the steps that gave `losses` and left `moments`; the weights are the caller's to set."""
+        self.losses = list(losses)
+        self._optimizer.load_state_dict(moments)
+
+
 def fit(
     decoder: Decoder,
     parameters: Sequence[nn.Parameter],
@@ -52,22 +116,9 @@ def fit(
     Raises:
         TrialError: a loss or a gradient is not finite; nothing is updated with it.
     """
-    rank.begin(parameters)
-    optimizer = torch.optim.AdamW(parameters, lr=train.lr, betas=train.betas, weight_decay=train.weight_decay)
-    losses = []
-    for step, batch in enumerate(batches, start=1):
-        progress(step - 1, len(batches))
-        for group in optimizer.param_groups:
-            group["lr"] = rate(step, len(batches), train)
-        loss = _descend(decoder, share_of(decoder, batch, pack_tokens, rank), train, total_weight(batch, train))
-        losses.append(rank.total(parameters, loss))
-        _check_finite("loss", losses[-1], step)
-        norm = float(nn.utils.clip_grad_norm_(parameters, train.clip or math.inf))
-        _check_finite("gradient", norm, step)
-        optimizer.step()
-        optimizer.zero_grad()
-    progress(len(batches), len(batches))
-    return tuple(losses)
+    descent = Descent(decoder, parameters, batches, train=train, pack_tokens=pack_tokens, progress=progress, rank=rank)
+    descent.advance(len(batches))
+    return tuple(descent.losses)
 
 
 def share_of(decoder: Decoder, batch: Sequence[Example], pack_tokens: int, rank: Rank) -> Sequence[Sequence[Example]]:

@@ -7,6 +7,9 @@ from typing import Literal
 Loss = Literal["cross_entropy", "label_smoothing", "focal"]
 LOSSES: tuple[Loss, ...] = ("cross_entropy", "label_smoothing", "focal")
 
+MOST_POINTS = 8
+"""Most points of a learning curve: the first is then after 1/256 of the budget."""
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -217,7 +220,8 @@ class Scoring:
 
     `dev_rows` rows of each task are drawn once from `row_seed`. Targets and the tasks in `metric_for` get their metric,
     the others their loss, on `loss_rows` rows where fewer are enough. `max_new_tokens` caps an output; None means the
-    task's longest gold answer, at most 128. `batch` bounds how many outputs are decoded together.
+    task's longest gold answer, at most 128. `batch` bounds how many outputs are decoded together. `curve` adds the dev
+    losses of all tasks at so many points before the end, each at half the budget of the next: 3 are 1/8, 1/4 and 1/2.
     """
 
     dev_rows: int | None = 96
@@ -227,6 +231,7 @@ class Scoring:
     classify: Literal["likelihood", "generation"] = "likelihood"
     max_new_tokens: int | None = None
     batch: int = 32
+    curve: int = 0
 
     def __post_init__(self) -> None:
         _check_choice("scoring.classify", self.classify, ("likelihood", "generation"))
@@ -235,6 +240,8 @@ class Scoring:
         _check_positive("scoring", amounts)
         if self.row_seed < 0:
             raise ValueError(f"scoring.row_seed is >= 0; got {self.row_seed}.")
+        if not 0 <= self.curve <= MOST_POINTS:
+            raise ValueError(f"scoring.curve is a number of points from 0 to {MOST_POINTS}; got {self.curve}.")
 
 
 def _check_positive(where: str, amounts: Mapping[str, float | None]) -> None:

@@ -72,7 +72,7 @@ class Setup:
         train = {name: value for name, value in train.items() if value or name not in LATER}
         train["weights"], train["overrides"] = dict(sorted(train["weights"].items())), _sorted(train["overrides"])
         scoring = asdict(self.scoring)
-        del scoring["batch"], scoring["metric_for"]
+        del scoring["batch"], scoring["metric_for"], scoring["curve"]
         return {
             "scores_version": SCORES_VERSION,
             "budget": {self.budget.kind: self.budget.amount},

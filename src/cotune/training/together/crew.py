@@ -9,7 +9,7 @@ import torch
 
 from cotune.training.choice import TOLERANCE, UNFIT, probe_of
 from cotune.training.errors import TrialError
-from cotune.training.forest import tokens_of
+from cotune.training.forest import PACK_TOKENS, tokens_of
 from cotune.training.forest_decoder import ForestDecoder
 from cotune.training.lora import adapted
 from cotune.training.losses import weighted_losses
@@ -20,7 +20,7 @@ from cotune.training.together.decoder import LOGITS_BYTES, PASTS_BYTES, StackDec
 from cotune.training.together.loop import packs_of
 from cotune.training.together.seats import Dice
 from cotune.training.together.stack import Layout, stacked, start_of
-from cotune.training.together.team import PACK_TOKENS, Kit, run_team
+from cotune.training.together.team import Kit, run_team
 from cotune.training.together.width import COPIES, free_bytes, pass_bytes, widest
 from cotune.trial import Request, Trial
 

@@ -9,6 +9,7 @@ import torch
 from cotune.training.encode import Encoder
 from cotune.training.errors import TrialError
 from cotune.training.example import Example
+from cotune.training.forest import PACK_TOKENS
 from cotune.training.mixing import Plan
 from cotune.training.model import LanguageModel
 from cotune.training.scoring import Exam
@@ -20,8 +21,6 @@ from cotune.training.together.seats import Dice
 from cotune.training.together.stack import Layout, stacked, start_of
 from cotune.training.trunk import Trunk
 from cotune.trial import Progress, Request, TaskResult, Trial
-
-PACK_TOKENS = 512
 
 
 @dataclass(frozen=True)
