@@ -2,11 +2,15 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from multiprocessing.connection import Connection
 
 import torch
 
 from cotune.task import Split
 from cotune.training.adapter import Adapter
+from cotune.training.checkpoint import checkpointed
 from cotune.training.choice import choose_decoder, trunk_of
 from cotune.training.encode import Encoder
 from cotune.training.errors import TrialError
@@ -14,15 +18,18 @@ from cotune.training.example import Example
 from cotune.training.exams import exams_of
 from cotune.training.forest import leaf
 from cotune.training.forest_decoder import ForestDecoder
-from cotune.training.loop import fit
-from cotune.training.lora import Trainee, adapted, targets
+from cotune.training.loop import fit, share_of
+from cotune.training.lora import State, Trainee, adapted, targets
 from cotune.training.memory import within_memory
 from cotune.training.mixing import Plan, plan
-from cotune.training.model import load_model
+from cotune.training.model import device_of, load_model
+from cotune.training.quantize import within_reach
+from cotune.training.ranks import Begin, End, Order, Ranks, Results, Sit, Train
 from cotune.training.scoring import LONGEST_OUTPUT, Exam, sit
 from cotune.training.setup import Setup
 from cotune.training.together.crew import Crew, most_of
 from cotune.training.together.team import PACK_TOKENS, Kit
+from cotune.training.worth import is_worth
 from cotune.trial import Progress, Request, TaskResult, Trial
 
 Report = Callable[[Progress], None]
@@ -39,6 +46,7 @@ class Engine:
         """
         if setup.train.threads is not None:
             torch.set_num_threads(setup.train.threads)
+        setup = replace(setup, train=within_reach(setup.train, device_of(setup.train.device)))
         self.setup = setup
         self.model = load_model(setup.model, train=setup.train, lora=setup.lora, progress=report)
         if setup.lora.method == "lora":
@@ -47,8 +55,10 @@ class Engine:
         longest = max(setup.train.length_of(task.name) for task in setup.tasks)
         longest += setup.scoring.max_new_tokens or LONGEST_OUTPUT
         _check_length(self.model.module.config.get_text_config().to_dict(), longest)
-        self._trunk = trunk_of(self.model, self.model.depth(setup.lora), cache=setup.cache)
+        is_kept = is_worth(setup, self.model, self.encoder)
+        self._trunk = trunk_of(self.model, self.model.depth(setup.lora) if is_kept else 0, cache=setup.cache)
         self._decoder = choose_decoder(self.model, self._trunk, longest=longest)
+        self.ranks = Ranks(setup, size=setup.train.processes)
         self._report = report
         self._pool: dict[str, list[Example]] = {}
         self._exams: dict[tuple[Split, int | None], list[Exam]] = {}
@@ -57,10 +67,10 @@ class Engine:
     @property
     def device(self) -> str:
         """Where and how it computes, for the record."""
-        kind, dtype = self.model.device.type, str(self.model.dtype).removeprefix("torch.")
+        kind, precision = self.model.device.type, self.model.precision
         if kind == "cuda":
-            return f"{torch.cuda.get_device_name(self.model.device)} ({dtype})"
-        return f"{kind} ({torch.get_num_threads()} threads, {dtype})"
+            return f"{torch.cuda.get_device_name(self.model.device)} ({precision})"
+        return f"{kind} ({torch.get_num_threads()} threads, {precision})"
 
     def pool(self, names: Sequence[str]) -> dict[str, list[Example]]:
         """Gives the train examples of the tasks `names`."""
@@ -119,7 +129,7 @@ class Engine:
         exams = self.exams(split, count)
         if adapter is None:
             return within_memory(lambda limit: self._sit(None, exams, limit), PACK_TOKENS)
-        with adapted(self.model, self.setup.lora, seed=0, state=adapter.state):
+        with self._adapted(seed=0, state=adapter.state):
             return within_memory(lambda limit: self._sit(adapter.request, exams, limit), PACK_TOKENS)
 
     def rehearse(self, request: Request, drawn: Plan, exams: Sequence[Exam]) -> tuple[float, float]:
@@ -130,6 +140,32 @@ class Engine:
         """
         return within_memory(lambda limit: self._rehearse(request, drawn, exams, limit), PACK_TOKENS)
 
+    def follow(self, orders: "Connection[Results, Order]") -> None:
+        """Carries out the orders for one trial, or for one scoring, of an engine that leads.
+
+        Raises:
+            EOFError: the engine is gone.
+        """
+        order = orders.recv()
+        if isinstance(order, Sit):
+            orders.send(self._sit(None, order.exams, order.limit))
+        if not isinstance(order, Begin):
+            return
+        with self._adapted(seed=order.seed, state=order.state) as trainee:
+            while not isinstance(order := orders.recv(), End):
+                if isinstance(order, Train):
+                    self._train(None, order.drawn, trainee, order.limit)
+                elif isinstance(order, Sit):
+                    orders.send(self._sit(None, order.exams, order.limit))
+
+    @contextmanager
+    def _adapted(self, *, seed: int, state: State | None = None) -> Iterator[Trainee]:
+        with (
+            self.ranks.trial(Begin(seed, state)),
+            adapted(self.model, self.setup.lora, seed=seed, state=state) as trainee,
+        ):
+            yield trainee
+
     def _trial(self, request: Request, limit: int, started: float) -> Trial:
         exams = self.exams("dev", self.setup.scoring.dev_rows)
         device = self.device if limit == PACK_TOKENS else f"{self.device}, packs of {limit} tokens to save memory"
@@ -137,14 +173,14 @@ class Engine:
             results = self._sit(request, exams, limit)
             return Trial(request, results, seconds=time.perf_counter() - started, device=device)
         drawn = self.plan(request)
-        with adapted(self.model, self.setup.lora, seed=request.seed) as trainee:
+        with self._adapted(seed=request.seed) as trainee:
             losses = self._train(request, drawn, trainee, limit)
             results = self._sit(request, exams, limit)
         return Trial(request, results, drawn.exposure, time.perf_counter() - started, device, losses)
 
     def _rehearse(self, request: Request, drawn: Plan, exams: Sequence[Exam], limit: int) -> tuple[float, float]:
         started = time.perf_counter()
-        with adapted(self.model, self.setup.lora, seed=0) as trainee:
+        with self._adapted(seed=0) as trainee:
             self._train(request, drawn, trainee, limit)
             trained = time.perf_counter()
             self._sit(request, exams, limit)
@@ -153,48 +189,60 @@ class Engine:
     def _adapter(self, request: Request, limit: int) -> Adapter:
         started = time.perf_counter()
         drawn = self.plan(request)
-        with adapted(self.model, self.setup.lora, seed=request.seed) as trainee:
+        with self._adapted(seed=request.seed) as trainee:
             losses = self._train(request, drawn, trainee, limit)
             seconds = time.perf_counter() - started
             return Adapter(request, trainee.state(), drawn.exposure, losses, seconds, self.model, self.setup.lora)
 
-    def _train(self, request: Request, drawn: Plan, trainee: Trainee, limit: int) -> tuple[float, ...]:
-        self._encode(request, drawn.examples, pasts=False)
+    def _train(self, request: Request | None, drawn: Plan, trainee: Trainee, limit: int) -> tuple[float, ...]:
+        self.ranks.tell(Train(drawn, limit))
+        rank = self.ranks.own
+        mine = [pack for batch in drawn.batches for pack in share_of(self._decoder, batch, limit, rank)]
+        self._encode(request, [e for pack in mine for e in pack], pasts=False, share=limit / PACK_TOKENS)
+        trained = self.model.layers[self.model.depth(self.setup.lora) :]
         trainee.train(True)
-        losses = fit(
-            self._decoder,
-            trainee.parameters,
-            drawn.batches,
-            train=self.setup.train,
-            pack_tokens=limit,
-            progress=self._stage(request, "train"),
-        )
+        with checkpointed(trained if self.setup.train.gradient_checkpointing else ()):
+            losses = fit(
+                self._decoder,
+                trainee.parameters,
+                drawn.batches,
+                train=self.setup.train,
+                pack_tokens=limit,
+                progress=self._stage(request, "train"),
+                rank=rank,
+            )
         trainee.train(False)
         return losses
 
-    def _sit(self, request: Request | None, exams: Sequence[Exam], limit: int) -> dict[str, TaskResult]:
+    def _sit(self, request: Request | None, exams: Sequence[Exam], limit: int) -> Results:
+        return self.ranks.sit(exams, limit, lambda mine: self._sit_alone(request, mine, limit))
+
+    def _sit_alone(self, request: Request | None, exams: Sequence[Exam], limit: int) -> Results:
         results = {}
         for done, exam in enumerate(exams):
-            self._encode(request, exam.read, pasts=exam.way == "generation")
+            self._encode(request, exam.read, pasts=exam.way == "generation", share=limit / PACK_TOKENS)
             self._report(Progress(request, f"score {exam.task.name}", done, len(exams)))
             rows = self.setup.scoring.batch
             results[exam.task.name] = sit(exam, self._decoder, self.encoder, limit=limit, rows=rows)
         self._report(Progress(request, "score", len(exams), len(exams)))
         return results
 
-    def _encode(self, request: Request | None, examples: Sequence[Example], *, pasts: bool) -> None:
+    def _encode(self, request: Request | None, examples: Sequence[Example], *, pasts: bool, share: float) -> None:
         if self._trunk is not None and self._decoder.uses_trunk:
+            self._trunk.confine(share)
             nodes = (node for example in examples for node in leaf(example).line)
             self._trunk.prepare(nodes, pasts=pasts, progress=self._stage(request, "encode"))
 
     def _has_sides(self) -> bool:
-        """Whether trials can run side by side: adapters, on a model that takes the fast path, and more than one."""
-        most = most_of(self.setup.train.width, self.model.device)
-        return most > 1 and self.setup.lora.method == "lora" and isinstance(self._decoder, ForestDecoder)
+        """Whether trials can run side by side: adapters, on a whole model in one process that takes the fast path."""
+        train = self.setup.train
+        is_plain = train.processes == 1 and not train.gradient_checkpointing and not self.model.is_split
+        is_fit = self.setup.lora.method == "lora" and isinstance(self._decoder, ForestDecoder)
+        return is_plain and is_fit and most_of(train.width, self.model.device) > 1
 
     def _kit(self) -> Kit:
         def encode(request: Request, examples: Sequence[Example], pasts: bool) -> None:
-            self._encode(request, examples, pasts=pasts)
+            self._encode(request, examples, pasts=pasts, share=1.0)
 
         return Kit(self.setup, self.model, self.encoder, self._trunk, self.device, encode, self._report)
 

@@ -75,7 +75,7 @@ class FineTune:
 
     def settings(self) -> dict[str, object]:
         """Gives a JSON object of everything but mixture, seed and data that changes a score; loads the model."""
-        return {"model": self.engine.model.fingerprint, **self.setup.to_json()}
+        return {"model": self.engine.model.fingerprint, **self.engine.setup.to_json()}
 
     def warnings(self) -> tuple[str, ...]:
         """Gives what may go wrong with these settings on these tasks, one sentence each; loads the model."""

@@ -10,6 +10,7 @@ from cotune.training.decoder import Decoder
 from cotune.training.errors import TrialError
 from cotune.training.example import Example
 from cotune.training.losses import total_weight, weighted_losses
+from cotune.training.rank import Rank
 from cotune.training.settings import Train
 
 
@@ -41,21 +42,26 @@ def fit(
     train: Train,
     pack_tokens: int,
     progress: Callable[[int, int], None],
+    rank: Rank = Rank(),  # noqa: B008  (frozen)
 ) -> tuple[float, ...]:
     """Trains `parameters` on `batches` and gives the loss of each step; `progress` is told (done, total).
 
-    The gradient of a step is that of its whole batch, whatever `pack_tokens` bounds a pack to.
+    The gradient of a step is that of its whole batch, whatever `pack_tokens` bounds a pack to and whichever other
+    ranks have a share of it.
 
     Raises:
         TrialError: a loss or a gradient is not finite; nothing is updated with it.
     """
+    rank.begin(parameters)
     optimizer = torch.optim.AdamW(parameters, lr=train.lr, betas=train.betas, weight_decay=train.weight_decay)
     losses = []
     for step, batch in enumerate(batches, start=1):
         progress(step - 1, len(batches))
         for group in optimizer.param_groups:
             group["lr"] = rate(step, len(batches), train)
-        losses.append(_descend(decoder, batch, train, pack_tokens, step))
+        loss = _descend(decoder, share_of(decoder, batch, pack_tokens, rank), train, total_weight(batch, train))
+        losses.append(rank.total(parameters, loss))
+        _check_finite("loss", losses[-1], step)
         norm = float(nn.utils.clip_grad_norm_(parameters, train.clip or math.inf))
         _check_finite("gradient", norm, step)
         optimizer.step()
@@ -64,14 +70,21 @@ def fit(
     return tuple(losses)
 
 
-def _descend(decoder: Decoder, batch: Sequence[Example], train: Train, pack_tokens: int, step: int) -> float:
-    """Adds the gradient of the batch's mean loss and gives that loss."""
-    divisor = total_weight(batch, train)
+def share_of(decoder: Decoder, batch: Sequence[Example], pack_tokens: int, rank: Rank) -> Sequence[Sequence[Example]]:
+    """Gives the packs of a batch that a process works on; packs are smaller if there were too few for all."""
+    ordered = sorted(batch, key=lambda example: example.task)
+    packs = decoder.split(ordered, pack_tokens)
+    if len(packs) < rank.size:
+        packs = decoder.split(ordered, -(-sum(example.tokens for example in ordered) // rank.size))
+    return rank.share(packs)
+
+
+def _descend(decoder: Decoder, packs: Sequence[Sequence[Example]], train: Train, divisor: float) -> float:
+    """Adds the gradient of the packs' weighted losses over `divisor`, and gives their sum."""
     loss = 0.0
-    for pack in decoder.split(sorted(batch, key=lambda example: example.task), pack_tokens):
+    for pack in packs:
         part = weighted_losses(decoder.logits(pack), pack, train).sum() / divisor
         loss += float(part.detach())
-        _check_finite("loss", loss, step)
         part.backward()
     return loss
 

@@ -146,19 +146,36 @@ class Train:
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     device: str = "auto"
     threads: int | None = None
+    gradient_checkpointing: bool = False
+    load_in_4bit: bool = False
+    load_in_8bit: bool = False
+    trunk: Literal["auto", "on", "off"] = "auto"
+    device_map: Literal["auto"] | None = None
+    processes: int = 1
     width: int | str = "auto"
 
     def __post_init__(self) -> None:
         _check_choice("train.schedule", self.schedule, ("cosine", "linear", "constant"))
         _check_choice("train.loss", self.loss, LOSSES)
         _check_choice("train.prompt_style", self.prompt_style, ("auto", "chat", "plain"))
+        _check_choice("train.trunk", self.trunk, ("auto", "on", "off"))
         _check_choice("train.dtype", self.dtype, ("auto", "float32", "bfloat16", "float16"))
-        names = ("lr", "batch_tokens", "batch_examples", "max_length", "clip", "threads")
-        values = (self.lr, self.batch_tokens, self.batch_examples, self.max_length, self.clip, self.threads)
+        names = ("lr", "batch_tokens", "batch_examples", "max_length", "clip", "threads", "processes")
+        values = (
+            self.lr,
+            self.batch_tokens,
+            self.batch_examples,
+            self.max_length,
+            self.clip,
+            self.threads,
+            self.processes,
+        )
         _check_positive("train", dict(zip(names, values, strict=True)))
         _check_positive("train.weights", self.weights)
         if self.batch_tokens is not None and self.batch_examples is not None:
             raise ValueError("A batch is counted in train.batch_tokens or train.batch_examples; got both. Keep one.")
+        if self.load_in_4bit and self.load_in_8bit:
+            raise ValueError("A model has 4-bit or 8-bit weights; got both train.load_in_4bit and 8bit. Keep one.")
         if self.width != "auto" and (not isinstance(self.width, int) or self.width < 1):
             raise ValueError(f"train.width is 'auto' or a whole number of trials >= 1; got {self.width!r}.")
         if self.max_length < 16:
@@ -171,6 +188,11 @@ class Train:
         negative = {name: value for name, value in low.items() if not 0 <= value < float("inf")}
         if negative:
             raise ValueError(f"These of train are >= 0: {sorted(low)}; got {negative}.")
+
+    @property
+    def bits(self) -> int | None:
+        """How many bits the frozen model's linear weights are loaded in; None as stored."""
+        return 4 if self.load_in_4bit else 8 if self.load_in_8bit else None
 
     def weight(self, name: str) -> float:
         """Gives the factor on the loss of task `name`."""

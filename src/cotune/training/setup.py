@@ -11,6 +11,12 @@ from cotune.training.settings import Budget, Lora, Scoring, SizePolicy, Train
 SCORES_VERSION = 3
 """Raised by hand whenever a change of the code changes a trial's scores beyond rounding."""
 
+PASSING = frozenset({"device", "threads", "gradient_checkpointing", "trunk", "device_map", "processes", "width"})
+"""Keys of `train` that change no score beyond rounding."""
+
+LATER = frozenset({"load_in_4bit", "load_in_8bit"})
+"""Keys of `train` that came later; left out while they are off, so that older studies go on."""
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -31,6 +37,19 @@ class Setup:
         check_names([*self.targets, *self.scoring.metric_for, *self.train.weights, *self.train.overrides], names)
         if not self.targets:
             raise ValueError(f"A fine-tuning has at least one target; name one or more of {names}.")
+        if self.train.bits and self.lora.method == "full":
+            raise ValueError(
+                f"lora.method 'full' trains the model's own weights, which train.load_in_{self.train.bits}bit fixes in "
+                f"{self.train.bits} bits. Use method: lora, or leave load_in_{self.train.bits}bit out."
+            )
+        if self.train.processes > 1 and self.lora.dropout > 0:
+            raise ValueError("train.processes above 1 draw dropout each for itself; lora.dropout must be 0 with them.")
+        if self.train.processes > 1 and self.train.device_map:
+            raise ValueError("train.processes each load the model whole; device_map splits one. Keep one of the two.")
+        if self.train.trunk == "on" and self.lora.top is None:
+            raise ValueError(
+                "train.trunk 'on' keeps what frozen layers give; lora.layers 'all' leaves none. Use top-N."
+            )
         if not self.model:
             raise ValueError("A model is a local folder, a hub id or 'embedded'; got nothing.")
         for task in self.tasks:
@@ -48,9 +67,9 @@ class Setup:
         return next(task for task in self.tasks if task.name == name)
 
     def to_json(self) -> dict[str, object]:
-        """Gives what makes scores comparable; device, threads and width only say where and how it ran."""
-        train = asdict(self.train)
-        del train["device"], train["threads"], train["width"]
+        """Gives what makes scores comparable; device, threads and what saves memory only say where and how it ran."""
+        train = {name: value for name, value in asdict(self.train).items() if name not in PASSING}
+        train = {name: value for name, value in train.items() if value or name not in LATER}
         train["weights"], train["overrides"] = dict(sorted(train["weights"].items())), _sorted(train["overrides"])
         scoring = asdict(self.scoring)
         del scoring["batch"], scoring["metric_for"]
