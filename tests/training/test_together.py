@@ -85,6 +85,7 @@ def test_each_trial_is_what_it_is_alone(name, layers, dropout):
         {"lora": Lora(layers="top-1", rank=3, alpha=5.0, modules=("q_proj", "down_proj"))},
         {"scoring": Scoring(classify="generation", batch=3, dev_rows=7)},
         {"budget": Budget(tokens=900)},
+        {"train": replace(TRAIN, gradient_checkpointing=True), "lora": Lora(layers="top-2", dropout=0.2)},  # alone
     ],
     ids=str,
 )
