@@ -16,7 +16,7 @@ import torch
 from cotune import Mixture, Request, load_tasks
 from cotune.training import Balance, Budget, FineTune, Lora, Train
 from cotune.training.balance.choice import EQUAL, PLACES
-from cotune.training.engine import PACK_TOKENS
+from cotune.training.forest import PACK_TOKENS
 from cotune.training.lora import adapted
 
 ROUNDS = 3
@@ -52,11 +52,13 @@ def seconds(evaluate: FineTune, train: Train) -> float:
     request = Request(Mixture.of(task.name for task in engine.setup.tasks))
     drawn = engine.plan(request)
     _, held = engine._rows(request.mixture.names)
-    engine._encode(None, [*drawn.examples, *(example for rows in held.values() for example in rows)], pasts=False)
+    engine._trainer.encode(
+        None, [*drawn.examples, *(example for rows in held.values() for example in rows)], pasts=False
+    )
     with adapted(engine.model, engine.setup.lora, seed=0) as trainee:
-        descent = engine._descent(request, drawn, trainee, PACK_TOKENS)
+        balanced = engine._balanced(request, drawn, trainee, PACK_TOKENS)
         started = time.process_time()
-        engine._train(request, drawn, trainee, PACK_TOKENS, descent)
+        engine._trainer.train(request, drawn, trainee, PACK_TOKENS, balanced)
         return time.process_time() - started
 
 

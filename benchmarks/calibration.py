@@ -23,7 +23,7 @@ from cotune.verdict import judge
 
 Work: TypeAlias = Callable[[tuple[int, bool]], "Outcome"]
 RESAMPLES = 2000
-SEED = 20261125
+SEED = 20261128
 """Seed of the problems; nothing was tuned or trained on them."""
 
 

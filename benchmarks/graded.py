@@ -18,17 +18,33 @@ from cotune.trial import Evaluate, ExampleResults, Request, TaskResult, Trial, e
 HIT, MISS = (Tally("", 1.0, 1.0),), (Tally("", 0.0, 1.0),)
 DIFFICULTY = 1.5
 """Spread of the rows' difficulty, in logits."""
+UNEVEN = 0.35
+"""Sd of the logarithm of the mixtures' seed noise: one in twenty is twice as noisy as the middle one, or half."""
 EFFECTS = (0.1, 0.3, 1.0)
 """Distances from the median to the best mixture, in logits; a logit is about 20 points here."""
 
 
 @dataclass(frozen=True)
 class Noise:
-    """Standard deviations in logits: of a seed, of each row in a seed, and of what a mixture makes of a row."""
+    """Standard deviations in logits: of a seed, of each row in a seed, and of what a mixture makes of a row.
+
+    `unrest` is the noise of a mixture's seeds in units of `seed`. What one has less of than the noisiest is added to
+    its rows, so that all have one variance, and mixtures of one quality one true score.
+    """
 
     seed: float
+    unrest: Mapping[Mixture, float]
     flip: float
     taste: float
+
+    def of_seed(self, mixture: Mixture) -> float:
+        """Gives the noise that all rows of a run share."""
+        return self.seed * self.unrest[mixture]
+
+    def of_row(self, mixture: Mixture) -> float:
+        """Gives the noise that each row of a run has by itself."""
+        most = self.seed * max(self.unrest.values())
+        return sqrt(self.flip**2 + most**2 - self.of_seed(mixture) ** 2)
 
 
 @dataclass(frozen=True)
@@ -53,7 +69,8 @@ class Graded:
     def truth(self, mixture: Mixture) -> float:
         """Gives the true score of a mixture."""
         noise = self.noise
-        spread = sqrt(DIFFICULTY**2 + noise.seed**2 + noise.flip**2 + noise.taste**2)
+        own = noise.of_seed(mixture) ** 2 + noise.of_row(mixture) ** 2
+        spread = sqrt(DIFFICULTY**2 + own + noise.taste**2)
         nodes, weights = hermegauss(40)
         return float((weights / (1 + np.exp(-self.quality[mixture] - spread * nodes))).sum() / weights.sum())
 
@@ -67,8 +84,10 @@ class Graded:
             number, mixture = numbers[request.mixture], request.mixture
             taste = self.noise.taste * np.random.default_rng([self.seed, 1, number]).standard_normal(self.rows)
             rng = np.random.default_rng([self.seed, 2, number, request.seed])
-            shift = self.noise.seed * rng.standard_normal() + self.noise.flip * rng.standard_normal(self.rows)
-            right = rng.random(self.rows) < 1 / (1 + np.exp(-(self.quality[mixture] - hard + taste + shift)))  # [row]
+            shared = self.noise.of_seed(mixture) * rng.standard_normal()
+            own = self.noise.of_row(mixture) * rng.standard_normal(self.rows)  # [row]
+            logits = self.quality[mixture] - hard + taste + shared + own  # [row]
+            right = rng.random(self.rows) < 1 / (1 + np.exp(-logits))  # [row]
             examples = ExampleResults(ids, tuple(HIT if one else MISS for one in right))
             results = {self.names[0]: TaskResult(float(right.mean()), examples=examples)}
             shown = self.others[mixture] + 0.1 * self.noise.seed * rng.standard_normal(len(self.names))  # [task]
@@ -92,12 +111,14 @@ def draw_graded(seed: int, number: int, *, is_flat: bool, sizes: Sequence[int] =
     quality = {mixture: centre + effect * float(value - np.median(values)) / reach for mixture, value in scores.items()}
     every = table.scores[table.parts[:, 0] > 0]  # [mixture, task]
     shown = np.zeros_like(every) + (0.5 if is_flat else every)
-    noise = Noise(*(float(value) for value in rng.choice([0.05, 0.2, 0.5], 3)))
+    of_seed, flip, taste = (float(value) for value in rng.choice([0.05, 0.2, 0.5], 3))
+    rows, own_seed = int(rng.choice([96, 200, 400])), int(rng.integers(2**31))
+    unrest = np.exp(UNEVEN * rng.standard_normal(len(scores)))  # [mixture]
     return Graded(
         table.names,
         quality,
         dict(zip(scores, shown, strict=True)),
-        rows=int(rng.choice([96, 200, 400])),
-        noise=noise,
-        seed=int(rng.integers(2**31)),
+        rows=rows,
+        noise=Noise(of_seed, dict(zip(scores, unrest.tolist(), strict=True)), flip, taste),
+        seed=own_seed,
     )

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from cotune.study.events import Stopped
-from cotune.study.steps import Course, Past, SearchEnd, next_step
+from cotune.study.hopeless import to_run
+from cotune.study.steps import Course, Past, SearchEnd, next_step, open_requests
 from cotune.trial import Evaluate, ExampleResults, Proposal, Record
 
 
@@ -15,9 +16,14 @@ def conclude(course: Course, evaluate: Evaluate) -> list[Record]:
     """
     records: list[Record] = []
     ends: list[SearchEnd] = []
-    past = Past(records.copy, ends.append)
+    past = Past(lambda: records.copy(), ends.append)
     while True:
-        step = next_step(course, [_bare(record) for record in records], ends[-1] if ends else None, past)
+        bare = [_bare(record) for record in records]
+        revived = open_requests(course, bare)
+        if revived and not isinstance(revived, Stopped):
+            records = _gone_on(records, revived, evaluate)
+            continue
+        step = next_step(course, bare, ends[-1] if ends else None, past)
         if isinstance(step, Stopped):
             return records
         records += _answered(step, evaluate, len(records))
@@ -27,6 +33,17 @@ def _answered(step: Sequence[Proposal], evaluate: Evaluate, first: int) -> list[
     trials = {trial.request: trial for trial in evaluate([proposal.request for proposal in step])}
     return [
         Record(number, proposal, trials[proposal.request], attempts=1) for number, proposal in enumerate(step, first)
+    ]
+
+
+def _gone_on(records: Sequence[Record], revived: Sequence[Record], evaluate: Evaluate) -> list[Record]:
+    """Gives the records with the ends of those that had been stopped."""
+    ended = {trial.request: trial for trial in evaluate([to_run(record) for record in revived])}
+    return [
+        replace(record, trial=ended[record.request], attempts=record.attempts + 1)
+        if record.request in ended
+        else record
+        for record in records
     ]
 
 

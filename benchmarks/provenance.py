@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("cotune", "numpy", "scipy", "torch", "transformers", "peft", "tokenizers", "datasets")
-PEERS = ("scikit-learn", "optuna", "botorch", "gpytorch", "smac", "ax-platform")
+PEERS = ("trl", "scikit-learn", "optuna", "botorch", "gpytorch", "smac", "ax-platform")
 CODE = ("src", "benchmarks", "examples")
 """Folders that a result depends on."""
 

@@ -48,7 +48,7 @@ class RowFile:
         whole = path.read_bytes().rpartition(b"\n")[0] if path.exists() else b""
         lines = [json.loads(line) for line in whole.splitlines()]
         if lines:
-            _check(path, lines[0], json.loads(json.dumps(settings)))
+            check_settings(path, lines[0], json.loads(json.dumps(settings)))
             os.truncate(path, len(whole) + 1)
         else:
             path.write_text(json.dumps(settings) + "\n")
@@ -73,7 +73,12 @@ def _name(case: Case) -> str:
     return "/".join([case.pool.group, case.pool.name, case.pool.mark, *case.targets, case.method, str(case.repeat)])
 
 
-def _check(path: Path, found: Settings, wanted: Settings) -> None:
+def check_settings(path: Path, found: Settings, wanted: Settings) -> None:
+    """Checks that rows are of this run.
+
+    Raises:
+        ValueError: a setting differs; names it.
+    """
     keys = [key for key in {**found, **wanted} if found.get(key) != wanted.get(key)]
     if keys:
         changes = "; ".join(f"{key} was {found.get(key)}, is {wanted.get(key)}" for key in keys)

@@ -24,7 +24,7 @@ def study_table(folder: Path, *, score: Score) -> Table:
     view = read_journal(folder, examples=False)
     found: dict[tuple[str, ...], list[Trial]] = defaultdict(list)
     for trial in (record.trial for record in view.records if record.trial):
-        if trial.is_finished and trial.request.fidelity == 1 and all(n == 1 for _, n in trial.request.mixture.parts):
+        if trial.is_full and all(n == 1 for _, n in trial.request.mixture.parts):
             found[trial.request.mixture.names].append(trial)
     found.pop((), None)
     if not found:

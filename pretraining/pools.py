@@ -99,10 +99,11 @@ def mixtures(pool: Pool) -> NDArray[np.int64]:
     return parts[np.sort(first)][:SAMPLED]
 
 
-def train(pool: Pool, library: Library) -> dict[str, NDArray[np.generic]]:
+def train(pool: Pool, library: Library, points: int = 0) -> dict[str, NDArray[np.generic]]:
     """Gives `names`, `parts`, `nll` and `em` (accuracy) of the pool's mixtures [run, task], and how it was drawn.
 
-    Where parts are all equal, `mask` makes it a table that `benchmarks.search` reads.
+    Where parts are all equal, `mask` makes it a table that `benchmarks.search` reads. With `points` it has learning
+    curves as `cotune exhaust` writes them, after 1/2, 1/4, ... of the steps.
     """
     parts, rows = mixtures(pool), _datasets(pool, library)
     sizes = np.array([len(one.train_y) for one in rows])
@@ -112,9 +113,12 @@ def train(pool: Pool, library: Library) -> dict[str, NDArray[np.generic]]:
     steps = passes if pool.growing else np.full(len(parts), pool.amount)
     steps = steps * min(1.0, WORK / steps.sum())
     recipe = Recipe(steps.round().clip(1).astype(int), shares, pool.batch, pool.rate, pool.hidden, pool.seed)
-    nll, em = train_pool(rows, library.labels, recipe)
+    fractions = [2.0**-point for point in range(points, 0, -1)]
+    nll, em, curve = train_pool(rows, library.labels, recipe, fractions)
     names = np.array([f"{index}_{name}" for index, name in enumerate(pool.names)])
     found = {"names": names, "parts": parts, "nll": nll, "em": em, "args": np.array(json.dumps(asdict(pool)))}
+    if points:
+        found |= {"fractions": np.array(fractions), "nll_curve": curve[None]}  # [seed, run, point, task]
     return found if pool.levels > 1 else found | {"mask": parts @ (1 << np.arange(parts.shape[1]))}
 
 
@@ -141,6 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of pools")
     parser.add_argument("--first", type=int, default=0, help="seed of the first pool")
     parser.add_argument("--count", type=int, default=1000, help="how many pools")
+    parser.add_argument("--curve", type=int, default=0, help="points of a learning curve, each at half of the next")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -151,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for seed in range(options.first, options.first + options.count):
         path = options.out / f"pool-{seed:05d}.npz"
         if not path.exists():
-            np.savez(path, **train(draw_pool(library, seed), library))
+            np.savez(path, **train(draw_pool(library, seed), library, options.curve))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Small networks trained on many mixtures of one pool, all at once."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,9 +29,12 @@ class Recipe:
     seed: int
 
 
-def train_pool(pool: list[Rows], labels: Array, recipe: Recipe) -> tuple[Array, Array]:
-    """Gives mean negative log-likelihoods and accuracies [run, task] on dev rows.
+def train_pool(
+    pool: list[Rows], labels: Array, recipe: Recipe, fractions: Sequence[float] = ()
+) -> tuple[Array, Array, Array]:
+    """Gives mean negative log-likelihoods and accuracies [run, task] on dev rows, and the former at points on the way.
 
+    The points [run, point, task] are after `fractions` of each run's steps. They change nothing of the training.
     As in a language model all tasks answer in one vocabulary, and a code names the task. One hidden layer, Adam with
     warm-up and cosine decay, gradients clipped at 1, the same initial weights for every run, rows in an order of each
     run's own.
@@ -43,12 +47,18 @@ def train_pool(pool: list[Rows], labels: Array, recipe: Recipe) -> tuple[Array, 
     answers = torch.tensor(labels[used] / labels.std() / 8, dtype=torch.float32)  # [label, width]
     answers = answers @ torch.randn(labels.shape[1], JOINT, generator=generator) * (2 / labels.shape[1] ** 0.5)
     weights = _initial(x.shape[1], recipe, generator)
-    _descend(weights, x, y, answers, _orders([len(rows.train_y) for rows in pool], recipe), recipe)
-    scores = [
-        _score(weights, _coded(r.dev_x, c), np.searchsorted(used, r.dev_y), answers)
-        for r, c in zip(pool, codes, strict=True)
-    ]
-    return np.stack([loss for loss, _ in scores], axis=1), np.stack([right for _, right in scores], axis=1)
+    passed = [[w.clone() for w in weights] for _ in fractions]
+    orders = _orders([len(rows.train_y) for rows in pool], recipe)
+    _descend(weights, x, y, answers, orders, recipe, dict(zip(fractions, passed, strict=True)))
+
+    def measured(now: list[torch.Tensor]) -> tuple[Array, Array]:
+        pairs = zip(pool, codes, strict=True)
+        scores = [_score(now, _coded(r.dev_x, c), np.searchsorted(used, r.dev_y), answers) for r, c in pairs]
+        return np.stack([loss for loss, _ in scores], axis=1), np.stack([right for _, right in scores], axis=1)
+
+    nll, em = measured(weights)
+    curve = [measured(now)[0] for now in passed]
+    return nll, em, np.stack(curve, axis=1) if curve else np.empty((len(nll), 0, len(pool)))
 
 
 def _coded(x: Array, code: torch.Tensor) -> torch.Tensor:
@@ -75,8 +85,12 @@ def _descend(
     answers: torch.Tensor,
     orders: torch.Tensor,
     recipe: Recipe,
+    passed: Mapping[float, list[torch.Tensor]],
 ) -> None:
-    """Trains `weights` in place; `orders` [run, step, row] says which rows each run sees."""
+    """Trains `weights` in place; `orders` [run, step, row] says which rows each run sees.
+
+    Weights after a fraction of each run's steps are left in `passed`.
+    """
     steps = torch.tensor(recipe.steps)
     first, second = ([torch.zeros_like(w) for w in weights] for _ in range(2))
     for step in range(int(steps.max())):
@@ -98,6 +112,10 @@ def _descend(
                 v[active] = 0.99 * v[active] + 0.01 * clipped.square()
                 change = m[active] / (1 - 0.9 ** (step + 1)) / ((v[active] / (1 - 0.99 ** (step + 1))).sqrt() + 1e-8)
                 w[active] -= rate * change
+        for fraction, kept in passed.items():
+            there = torch.nonzero((steps.double() * fraction).round().clamp(min=1) == step + 1)[:, 0]
+            for w, copy in zip(weights, kept, strict=True):
+                copy[there] = w[there]
 
 
 def _orders(sizes: list[int], recipe: Recipe) -> torch.Tensor:

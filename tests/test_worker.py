@@ -92,6 +92,22 @@ def test_a_hanging_request_ends_at_its_timeout() -> None:
         assert time.monotonic() - started < 6
 
 
+def test_requests_that_run_side_by_side_have_their_time_together() -> None:
+    with Worker(factories.SideBySide(seconds=1.2), timeout=0.5) as worker:
+        assert errors(worker, 1, 2, 3) == {1: None, 2: None, 3: None}
+    with Worker(factories.SideBySide(seconds=600.0), timeout=0.3) as worker:
+        started = time.monotonic()
+        assert set(errors(worker, 1, 2).values()) == {"timeout after 0.3 s"}
+        assert time.monotonic() - started < 6
+
+
+def test_a_death_of_several_side_by_side_is_blamed_on_the_one_that_dies_alone() -> None:
+    with Worker(factories.SideBySide(seconds=0.0, fatal=2)) as worker:
+        found = errors(worker, 1, 2, 3)
+    assert (found[1], found[3]) == (None, None)
+    assert "killed by signal 9" in str(found[2])
+
+
 def test_memory_beyond_the_limit_fails_the_trial(tmp_path: Path) -> None:
     with Worker(factories.greedy, memory=3 << 30) as worker:
         study = Study(tmp_path, Problem([Task("a"), Task("b")], targets=["a"]))

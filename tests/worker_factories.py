@@ -62,6 +62,25 @@ class DiesAt:
 
 
 @dataclass(frozen=True)
+class SideBySide:
+    """Tells of all requests, and gives their trials together after so many seconds; dies with one of seed `fatal`."""
+
+    seconds: float
+    fatal: int = -1
+
+    def __call__(self, tell: Tell) -> Evaluate:
+        def evaluate(requests: Sequence[Request]) -> Iterable[Trial]:
+            for request in requests:
+                tell(Progress(request, "train", 0, 1))
+            if self.fatal in [request.seed for request in requests]:
+                os.kill(os.getpid(), signal.SIGKILL)
+            time.sleep(self.seconds)
+            return [Trial(request, {"a": TaskResult(0.5)}) for request in requests]
+
+        return evaluate
+
+
+@dataclass(frozen=True)
 class Chatty:
     """Never ends, and tells so all the time."""
 

@@ -8,13 +8,42 @@ from cotune.mixture import Mixture
 from cotune.tally import Tally
 
 
+@dataclass(frozen=True)
+class Stop:
+    """When to end a fine-tuning early: after a fraction of its budget, if its dev loss is above a limit.
+
+    `limits` are (fraction, loss) pairs; the loss is the mean of those of the tasks in `weights`, by these. An infinite
+    limit stops nothing: the loss is measured there, and kept.
+    """
+
+    weights: tuple[tuple[str, float], ...]
+    limits: tuple[tuple[float, float], ...]
+
+    def __post_init__(self) -> None:
+        bad = [fraction for fraction, _ in self.limits if not 0 < fraction < 1]
+        if bad:
+            raise ValueError(f"A fine-tuning stops after a fraction of its budget in (0, 1); got {bad}.")
+
+    def loss(self, losses: Mapping[str, float]) -> float:
+        """Gives the loss that is compared, of the dev losses of at least its tasks."""
+        return sum(weight * losses[name] for name, weight in self.weights) / sum(weight for _, weight in self.weights)
+
+    def is_hopeless(self, fraction: float, losses: Mapping[str, float]) -> bool:
+        """Tells whether a fine-tuning with these dev losses after `fraction` of its budget is to end."""
+        return any(self.loss(losses) > limit for at, limit in self.limits if at == fraction)
+
+
 @dataclass(frozen=True, order=True)
 class Request:
-    """One fine-tuning to run: what to train on, from which seed, with which fraction of the budget."""
+    """One fine-tuning to run: what to train on, from which seed, with which fraction of the budget.
+
+    `stop` may end it early; requests that differ by it alone are equal, since what they train on is.
+    """
 
     mixture: Mixture
     seed: int = 0
     fidelity: float = 1.0
+    stop: Stop | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -88,11 +117,21 @@ class Balancing:
 
 
 @dataclass(frozen=True)
+class Point:
+    """One point of a learning curve: the dev losses of tasks after a fraction of the budget, in nats a token."""
+
+    fraction: float
+    losses: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Trial:
     """The outcome of one request: results per task and the cost, or the error that ended it.
 
-    `balancing` is there where the tasks were not weighed equally.
-    `source` names the study folder that a reused trial comes from; it is empty where the trial was trained.
+    `source` names the study folder that a reused trial comes from; it is empty where the trial was trained. `balancing`
+    is there where the tasks were not weighed equally. `curve` has dev losses from before the end, where they were asked
+    for; `reached` is the fraction of its budget after which it was stopped, 1 where it was not. A stopped trial has its
+    curve in place of results.
     """
 
     request: Request
@@ -104,6 +143,8 @@ class Trial:
     error: str | None = None
     source: str = ""
     balancing: Balancing | None = None
+    curve: tuple[Point, ...] = ()
+    reached: float = 1.0
 
     @property
     def tokens(self) -> int:
@@ -112,8 +153,13 @@ class Trial:
 
     @property
     def is_finished(self) -> bool:
-        """Whether it ended with scores; a failed trial did not."""
+        """Whether it ended as it should: with scores, or stopped; a failed trial did not."""
         return self.error is None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it finished with the whole budget: neither failed nor stopped nor asked for a part of it."""
+        return self.is_finished and self.request.fidelity == 1 and self.reached == 1
 
 
 @dataclass(frozen=True)

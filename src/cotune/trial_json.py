@@ -8,7 +8,7 @@ from typing import TypeAlias, cast
 
 from cotune.mixture import Mixture
 from cotune.tally import Tally
-from cotune.trial import Balancing, ExampleResults, Exposure, Proposal, Request, TaskResult, Trial
+from cotune.trial import Balancing, ExampleResults, Exposure, Point, Proposal, Request, Stop, TaskResult, Trial
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 """What JSON can say."""
@@ -63,6 +63,8 @@ def trial_to_json(trial: Trial) -> JsonObject:
         "error": trial.error,
         "source": trial.source,
         **({} if trial.balancing is None else {"balancing": _balancing_to_json(trial.balancing)}),
+        **({"curve": [_point_to_json(point) for point in trial.curve]} if trial.curve else {}),
+        **({"reached": trial.reached} if trial.reached < 1 else {}),
     }
 
 
@@ -92,6 +94,8 @@ def trial_from_json(
         error=cast("str | None", json_object["error"]),
         source=cast(str, json_object["source"]),
         balancing=_balancing_from_json(_object(json_object["balancing"])) if "balancing" in json_object else None,
+        curve=tuple(_point_from_json(point) for point in cast("list[JsonObject]", json_object.get("curve", []))),
+        reached=float(cast(float, json_object.get("reached", 1.0))),
     )
 
 
@@ -172,13 +176,40 @@ def _balancing_from_json(json_object: JsonObject) -> Balancing:
     )
 
 
+def _point_to_json(point: Point) -> JsonObject:
+    return {"fraction": point.fraction, "losses": {name: _float_to_json(loss) for name, loss in point.losses.items()}}
+
+
+def _point_from_json(json_object: JsonObject) -> Point:
+    losses = cast("dict[str, float]", json_object["losses"])
+    return Point(cast(float, json_object["fraction"]), {name: float(loss) for name, loss in losses.items()})
+
+
 def _request_to_json(request: Request) -> JsonObject:
-    return {"mixture": dict(request.mixture.to_json()), "seed": request.seed, "fidelity": request.fidelity}
+    asked: JsonObject = {"mixture": dict(request.mixture.to_json()), "seed": request.seed, "fidelity": request.fidelity}
+    return asked if request.stop is None else {**asked, "stop": _stop_to_json(request.stop)}
 
 
 def _request_from_json(json_object: Mapping[str, Json]) -> Request:
     mixture = Mixture.of(cast(dict[str, int], json_object["mixture"]))
-    return Request(mixture, cast(int, json_object["seed"]), cast(float, json_object["fidelity"]))
+    stop = json_object.get("stop")
+    return Request(
+        mixture,
+        cast(int, json_object["seed"]),
+        cast(float, json_object["fidelity"]),
+        None if stop is None else _stop_from_json(_object(stop)),
+    )
+
+
+def _stop_to_json(stop: Stop) -> JsonObject:
+    limits: Json = [[fraction, _float_to_json(limit)] for fraction, limit in stop.limits]
+    return {"weights": dict(stop.weights), "limits": limits}
+
+
+def _stop_from_json(json_object: JsonObject) -> Stop:
+    weights = cast("dict[str, float]", json_object["weights"])
+    limits = cast("list[tuple[float, float]]", json_object["limits"])
+    return Stop(tuple(weights.items()), tuple((float(fraction), float(limit)) for fraction, limit in limits))
 
 
 def _object(value: Json) -> JsonObject:

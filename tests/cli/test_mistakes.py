@@ -64,6 +64,7 @@ def test_no_study_file_gives_a_traceback(place, capsys, made, form, command):
         (["run", "study.yaml", "--balancer", "cobra"], "did you mean 'coba'"),
         (["run", "study.yaml", "--balancer", "coba", "train.balancer.options.tua=1"], "did you mean 'tau'"),
         (["run", "study.yaml", "--balancer", "coba", "train.balancer.evry=1"], "did you mean 'every'"),
+        (["run", "study.yaml", "--balancer", "coba", "train.processes=2"], "set train.processes to 1"),
         (["run", "study.yaml", "train.balancer={name: dwa, options: {window: 1.5}}"], "is a whole number"),
         (["run", "study.yaml", "--target", "q"], "Unknown datasets ['q']"),
         (["run", "study.yaml", "--targets", "none.yaml"], "no file 'none.yaml'"),

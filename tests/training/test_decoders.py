@@ -9,7 +9,7 @@ import torch
 from cotune.training.choice import choose_decoder
 from cotune.training.decoder import Generation
 from cotune.training.example import Example
-from cotune.training.forest import leaf, packs
+from cotune.training.forest import leaf, packs, plant
 from cotune.training.forest_decoder import ForestDecoder
 from cotune.training.likelihood import choices, read_labels
 from cotune.training.model import LanguageModel
@@ -80,14 +80,25 @@ def test_packs_do_not_change_losses(forest):
         torch.testing.assert_close(one.losses, other.losses, atol=1e-4, rtol=1e-4)
 
 
-def test_labels_of_a_row_in_one_pass_equal_labels_one_by_one(model, forest):
+@pytest.mark.parametrize("limit", [20, 200], ids=["several packs a row", "several rows a pack"])
+def test_labels_of_a_row_in_one_pass_equal_labels_one_by_one(model, forest, limit):
     labels = [(11, 12, END), (11, END), (13, 14, 15, END)]
     rows = [Example("t", example.id, example.prompt, labels[0], example.cuts) for example in made_examples(count=4)]
     padded = PaddedDecoder(model)
-    for row, reading in zip(rows, read_labels(forest, rows, labels, limit=200), strict=True):
+    for row, reading in zip(rows, read_labels(forest, rows, labels, limit=limit), strict=True):
         losses = [float(padded.read([choice], limit=100)[0].losses.sum()) for choice in choices(row, labels)]
         assert reading.output == labels[losses.index(min(losses))]
         assert float(reading.losses.sum()) == pytest.approx(losses[0], abs=1e-4)
+
+
+def test_the_labels_of_a_row_share_its_prompt_and_rows_their_instruction():
+    labels = [(11, 12, END), (11, END), (13, 14, 15, END)]
+    rows = [Example("t", example.id, example.prompt, labels[0], example.cuts) for example in made_examples(count=4)]
+    forest = plant(
+        [choice for row in rows for choice in choices(row, labels)], device=torch.device("cpu"), dtype=torch.float32
+    )
+    texts = sum(len(row.prompt) - 7 for row in rows)
+    assert forest.ids.shape[1] == 7 + texts + len(rows) * sum(map(len, labels))
 
 
 def test_packs_keep_order_and_limit():

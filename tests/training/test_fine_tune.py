@@ -174,6 +174,15 @@ def test_a_fitted_adapter_is_the_trials_model(base, tmp_path):
     assert (tmp_path / "adapter" / "adapter_model.safetensors").exists()
 
 
+def test_a_trial_with_dropout_is_scored_without(base):
+    evaluate = fine_tune(base, lora=Lora(layers="top-2", dropout=0.5))
+    trial = run(evaluate, "group")
+    adapter = evaluate.fit(trial.request)
+    assert fine_tune(base).score(adapter, split="dev") == dict(trial.results)
+    assert evaluate.settings()["dropout"] == "in training only"
+    assert "dropout" not in fine_tune(base).settings()
+
+
 def test_dev_rows_are_seeded_and_nested(random_base):
     def ids(count, seed=0):
         scoring = Scoring(dev_rows=count, row_seed=seed)

@@ -93,10 +93,15 @@ def test_unknown_modules_are_named(model):
         pass
 
 
-def test_dropout_is_active_in_the_adapter_only(model):
+def test_dropout_is_active_in_the_adapter_only_and_in_training_only(model):
     examples = made_examples(count=2)
     with adapted(model, Lora(layers="top-2", dropout=0.5), seed=0) as trainee:
         trained(trainee)
         decoder = PaddedDecoder(model)
+        scored = decoder.logits(examples)
+        assert torch.equal(decoder.logits(examples), scored)
+        trainee.train(True)
         assert not torch.equal(decoder.logits(examples), decoder.logits(examples))
+        trainee.train(False)
+        assert torch.equal(decoder.logits(examples), scored)
     assert torch.equal(decoder.logits(examples), decoder.logits(examples))

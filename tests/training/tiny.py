@@ -14,6 +14,8 @@ from transformers import (
     PreTrainedTokenizerFast,
     Qwen2Config,
     Qwen2ForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
 )
 
 from cotune.task import Row, Task, Template
@@ -54,6 +56,8 @@ def make_model(family: str, *, vocabulary: int = 340, seed: int = 0) -> PreTrain
         config = GPT2Config(n_embd=32, n_layer=4, n_head=4, n_positions=512, **common)
         return GPT2LMHeadModel(config)
     wide = {**sizes, **common, "intermediate_size": 64, "max_position_embeddings": 512}
+    if family == "qwen3":
+        return Qwen3ForCausalLM(Qwen3Config(**wide, head_dim=8))
     return LlamaForCausalLM(LlamaConfig(**wide)) if family == "llama" else Qwen2ForCausalLM(Qwen2Config(**wide))
 
 

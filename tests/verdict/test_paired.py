@@ -46,6 +46,22 @@ def test_a_known_difference_is_covered_and_found() -> None:
     assert sum(estimate.is_above for estimate in found) / 300 > 0.7
 
 
+def test_a_winner_twice_as_noisy_as_the_rest_is_nearly_covered() -> None:
+    """Anchors are run with 2 and 3 seeds, the winner with 3 fresh ones: what is pooled is mostly the anchors' noise."""
+    held = 0
+    for number in range(600):
+        rng = np.random.default_rng(number)
+        scores = {mixture: 0.5 + 0.01 * sd * rng.standard_normal(5) for mixture, sd in ((AB, 2), (A, 1), (ABC, 1))}
+        arms = {
+            mixture: [bare(mixture, score, seed) for seed, score in enumerate(own)] for mixture, own in scores.items()
+        }
+        fresh = {mixture: runs[2:] for mixture, runs in arms.items()}
+        noise = seed_noise(PROBLEM, {**arms, AB: fresh[AB]})
+        found = compare(fresh[AB], fresh[A], replace(QUICK, noise=noise))
+        held += not (found.is_above or found.is_below)
+    assert held / 600 >= 0.91
+
+
 def test_what_both_find_hard_cancels() -> None:
     bench = Bench(lambda mixture: 0.5 * (mixture == AB), np.random.default_rng(3), 0.05, 0.1, 0.1)
     bench.hard = bench.hard * 10

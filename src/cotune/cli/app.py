@@ -15,6 +15,7 @@ from cotune.cli import errors
 from cotune.cli.check import check
 from cotune.cli.demo import demo
 from cotune.cli.env import env
+from cotune.cli.exhaust import exhaust
 from cotune.cli.export import export
 from cotune.cli.features import features
 from cotune.cli.init import init
@@ -79,6 +80,7 @@ COMMANDS: tuple[Callable[..., int | None], ...] = (
     train,
     status,
     export,
+    exhaust,
     space,
     features,
     score,

@@ -13,6 +13,7 @@ TRAINING = [
     "transformers",
     "peft",
     "accelerate",
+    "bitsandbytes",
     "datasets",
     "tokenizers",
     "safetensors",

@@ -10,6 +10,7 @@ from cotune.cli.screen import Screen
 from cotune.cli.stages import StageBar
 from cotune.problem import Problem
 from cotune.study import Alarm, Event, Finished
+from cotune.study.phases import spent
 from cotune.trial import Progress, Proposal, Record, Trial
 from cotune.verdict.floors import floors, is_judgeable, keeps
 from cotune.verdict.noise import scored
@@ -25,6 +26,7 @@ class Display:
     def __init__(self, problem: Problem, screen: Screen, *, total: int) -> None:
         self.problem = problem
         self.screen = screen
+        self.total = total
         self.known: list[Trial] = []
         self.ended = 0
         self.trained = 0
@@ -42,8 +44,7 @@ class Display:
     def resumed(self, records: Sequence[Record]) -> None:
         """Counts what an earlier run has left."""
         self.known += [record.trial for record in records if record.trial is not None]
-        spent = sum(record.attempts for record in records if len(record.request.mixture))
-        self.screen.bars.update(self.bar, completed=spent)
+        self.screen.bars.update(self.bar, completed=spent(records))
 
     def event(self, event: Event) -> None:
         """Prints the line of an ended fine-tuning and moves the bar; an alarm gets a line too."""
@@ -81,7 +82,10 @@ class Display:
 
 def outcome(problem: Problem, record: Record, trial: Trial) -> str:
     """Gives what became of a request: value or error, what was predicted, mixture, reason, seed and time."""
-    what = f"{problem.value(trial):.3f}" if trial.is_finished else f"failed ({one_line(trial.error or '')})"
+    if trial.reached < 1:
+        what = f"stopped after {trial.reached:.0%}"
+    else:
+        what = f"{problem.value(trial):.3f}" if trial.is_finished else f"failed ({one_line(trial.error or '')})"
     what = ", ".join(filter(None, [what, predicted(record.proposal)]))
     mixture = datasets_of(problem, trial.request.mixture, room=ROOM)
     reused = f", reused from {trial.source}" if trial.source else f", {duration(trial.seconds)}"

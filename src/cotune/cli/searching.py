@@ -30,7 +30,10 @@ HEAVY = ("torch", "transformers", "peft")
 
 @dataclass(frozen=True)
 class Search:
-    """One call of `cotune run`; `again` is the command that goes on."""
+    """One call of `cotune run`; `again` is the command that goes on.
+
+    Sampler and plan are those of the configuration, unless others are given.
+    """
 
     opened: Opened
     problem: Problem
@@ -39,6 +42,8 @@ class Search:
     in_process: bool = False
     allow: bool = False
     quiet: bool = False
+    given_sampler: "Sampler | None" = None
+    given_plan: Plan | None = None
 
     @property
     def study(self) -> Study:
@@ -49,6 +54,8 @@ class Search:
     @property
     def plan(self) -> Plan:
         """What the study may spend and when it stops."""
+        if self.given_plan is not None:
+            return self.given_plan
         search = self.opened.config.search
         return Plan(
             trials=search.trials,
@@ -58,12 +65,13 @@ class Search:
             min_improvement_noise=search.min_improvement_noise,
             confirm=search.confirm,
             batch=search.batch,
+            early_stopping=search.early_stopping,
         )
 
     @property
     def sampler(self) -> "Sampler":
         """What proposes."""
-        return build_sampler(self.opened.config, self.opened.base)
+        return self.given_sampler or build_sampler(self.opened.config, self.opened.base)
 
     @property
     def settings(self) -> dict[str, object]:
@@ -76,11 +84,21 @@ class Search:
         say(f"The journal in {self.opened.folder} was made again from its trials; the old one is kept beside it.")
 
     def run(self) -> int:
-        """Runs the study to its end and gives the exit code.
+        """Runs the study to its end, prints what came out and gives the exit code.
 
         Raises:
             FileNotFoundError: a folder to reuse holds no study.
             ValueError: the study cannot begin or go on; see `Study.run`.
+        """
+        code = self.execute()
+        return self._conclude() if code == OK else code
+
+    def execute(self) -> int:
+        """Runs the study to its end and gives the exit code, that of an interruption included.
+
+        Raises:
+            FileNotFoundError: a folder to reuse holds no study.
+            ValueError: the study cannot begin or go on, or every trial failed; see `Study.run`.
         """
         study, sampler = self.study, self.sampler
         screen = Screen(quiet=self.quiet)
@@ -94,7 +112,14 @@ class Search:
             stack.enter_context(screen)
             with suppress(KeyboardInterrupt):  # the second Ctrl-C, or one while the model loads: the journal is closed
                 study.run(evaluate, sampler=sampler, on_event=watcher.event, **asdict(self.plan))
-        return self._conclude(study, watcher, asked.signal)
+        if watcher.stopped is None or watcher.stopped.rule == "interrupted":
+            say(f"Stopped; no finished fine-tuning is lost. Go on with: {self.again}")
+            return TERMINATED if asked.signal == signal.SIGTERM else INTERRUPTED
+        if watcher.stopped.rule == "failures":
+            raise ValueError(watcher.stopped.message)
+        if not (display.ended or self.quiet):
+            print_text("Nothing was left to train.")
+        return OK
 
     def _evaluate(self, display: Display, stack: ExitStack) -> tuple[Evaluate, list[Callable[[], None]]]:
         """Gives the evaluation, here or in a child process, and what asks it to stop."""
@@ -118,25 +143,19 @@ class Search:
             journal.read_journal(folder, examples=False)
         return reuse(evaluate, self.reuse, self.problem.tasks, settings=self.settings)
 
-    def _conclude(self, study: Study, watcher: "_Watcher", signalled: int | None) -> int:
+    def _conclude(self) -> int:
         """Prints what came out and gives the exit code."""
-        stopped = watcher.stopped
-        if stopped is None or stopped.rule == "interrupted":
-            say(f"Stopped; no finished fine-tuning is lost. Go on with: {self.again}")
-            return TERMINATED if signalled == signal.SIGTERM else INTERRUPTED
-        if stopped.rule == "failures":
-            raise ValueError(stopped.message)
-        verdict = study.verdict()
+        study = self.study
+        verdict, view = study.verdict(), study.view(examples=False)
+        stopped = view.logged("stopped")[-1].payload if view else {}
         if self.quiet:
             winner = None if verdict.winner is None else verdict.winner.to_json()
-            facts: dict[str, Json] = {"stopped": stopped.rule, "message": stopped.message, "folder": str(study.folder)}
-            view = study.view(examples=False)
+            facts: dict[str, Json] = {"stopped": stopped["rule"], "message": stopped["message"]}
+            facts |= {"folder": str(study.folder)}
             warnings = (*verdict.warnings, *(standing_alarms(view.log) if view else ()))
             print_json(facts | {"winner": winner, "verdict": verdict.sentence, "warnings": warnings})
             return OK
-        if not watcher.display.ended:
-            print_text("Nothing was left to train.")
-        print_text(f"\n{verdict}\n\nStopped: {stopped.message}.")
+        print_text(f"\n{verdict}\n\nStopped: {stopped['message']}.")
         print_text(f"Next: cotune report {study.folder}")
         return OK
 
@@ -159,9 +178,9 @@ class _Watcher:
         if not self.is_saved:
             save_config(self.opened)
             self.is_saved = True
-            problem, config = self.display.problem, self.opened.config
+            problem, name = self.display.problem, self.opened.config.name
             many = f"{problem.count():,} mixtures of {len(problem.tasks)} datasets"
-            self.display.screen.say(f"{config.name}: {many}, at most {config.search.trials} fine-tunings")
+            self.display.screen.say(f"{name}: {many}, at most {self.display.total} fine-tunings")
             for folder, why in self.evaluate.obstacles().items() if isinstance(self.evaluate, Reuse) else ():
                 self.display.screen.say(f"Nothing can be taken from {folder}: {why}.")
         if isinstance(event, Stopped):

@@ -27,6 +27,7 @@ class Search(Section):
     how many fine-tunings in a row may bring no better value; `min_improvement` the expected improvement, as a score,
     below which it is not worth another one; `min_improvement_noise` the same in standard deviations between seeds.
     `confirm` is how many fresh seeds confirm the winner and each anchor; with 0 the search repeats what may be best.
+    `early_stopping` ends fine-tunings that are hopeless by their dev loss.
     """
 
     trials: int = Field(default=24, ge=1)
@@ -38,6 +39,7 @@ class Search(Section):
     patience: int | None = Field(default=None, ge=1)
     min_improvement: float | None = Field(default=None, ge=0)
     min_improvement_noise: float | None = Field(default=None, ge=0)
+    early_stopping: Literal["none", "auto"] = "none"
 
 
 class Limits(Section):

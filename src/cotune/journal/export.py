@@ -39,9 +39,11 @@ def export_csv(view: JournalView, stream: TextIO) -> None:
 
 
 def status(record: Record) -> str:
-    """Gives `pending`, `finished` or `failed`."""
+    """Gives `pending`, `finished`, `stopped` or `failed`."""
     if record.trial is None:
         return "pending"
+    if record.trial.reached < 1:
+        return "stopped"
     return "finished" if record.trial.is_finished else "failed"
 
 

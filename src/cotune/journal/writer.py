@@ -153,7 +153,7 @@ class Journal:
         record = self._records[self._index[number]]
         if record.request != trial.request:
             raise ValueError(f"Request {number} is for {record.request}; got the trial of {trial.request}.")
-        if record.trial is not None and record.trial.is_finished:
+        if record.trial is not None and record.trial.is_finished and record.trial.reached == 1:
             raise ValueError(f"Request {number} ({record.request.mixture}) is finished already.")
         return record
 

@@ -12,6 +12,7 @@ from cotune.reporting.lines import curve, dataset_lines, share_lines, trial_line
 from cotune.reporting.logged import final_leads, final_scores, standing_alarms, stop_rule, versions
 from cotune.reporting.report import Cost, FinalLead, FinalScore, Report, Share
 from cotune.reporting.scores import composites
+from cotune.study.phases import went_on
 from cotune.trial import Record, Trial
 from cotune.verdict import Verdict, judge
 from cotune.verdict.effects import Effect, effects, part_effects
@@ -109,7 +110,7 @@ def _cost(records: Sequence[Record], log: Sequence[LogEntry]) -> Cost:
     return Cost(
         rounds=sum(entry.kind == "round" for entry in log),
         fine_tunings=sum(max(record.attempts, 1) for record, _ in trained),
-        failed=sum(max(record.attempts, 1) - trial.is_finished for record, trial in trained),
+        failed=sum(max(record.attempts, 1) - trial.is_finished - went_on(record) for record, trial in trained),
         tokens=sum(trial.tokens for _, trial in trained),
         seconds=sum(trial.seconds for _, trial in ended),
     )

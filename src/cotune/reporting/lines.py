@@ -36,7 +36,7 @@ def trial_line(
         parts=tuple(parts.get(name, 0) for name in problem.names),
         reason=record.proposal.reason,
         seed=request.seed,
-        fidelity=request.fidelity,
+        fidelity=request.fidelity * (trial.reached if trial else 1.0),
         state=state,
         is_winner=request.mixture == winner,
         is_dominated=request.mixture in beaten,

@@ -4,6 +4,7 @@ from cotune.search.acquisition import UpperConfidence, expected_improvement
 from cotune.search.additive_process import AdditiveProcess
 from cotune.search.anchors import all_datasets, target_only
 from cotune.search.ensemble import Ensemble
+from cotune.search.exhaustive import Exhaustive
 from cotune.search.features import features
 from cotune.search.greedy import anchored_greedy, greedy_backward, greedy_forward
 from cotune.search.leave_one_out import leave_one_out
@@ -19,6 +20,7 @@ __all__ = [
     "Acquisition",
     "AdditiveProcess",
     "Ensemble",
+    "Exhaustive",
     "Measured",
     "PredictiveSampler",
     "Predictor",

@@ -8,8 +8,9 @@ from typing import cast
 from cotune.journal import Journal
 from cotune.study.alarms import alarms
 from cotune.study.events import Event, Finished, Proposed, Stopped
+from cotune.study.hopeless import to_run
 from cotune.study.outcomes import outcomes
-from cotune.study.phases import in_pool, spent, unfinished
+from cotune.study.phases import in_pool, spent
 from cotune.study.rounds import round_of
 from cotune.study.steps import Course, Past, SearchEnd, next_step, open_requests, search_end
 from cotune.study.stops import all_failed
@@ -34,7 +35,7 @@ class Circle:
             stopped = self._cut_short() or self._run_open()
             if stopped is not None:
                 return stopped
-            if unfinished(self.course.problem, self._records()):
+            if open_requests(self.course, self._records()):
                 continue
             self._end_round()
             step = self._next()
@@ -60,10 +61,11 @@ class Circle:
         waiting = open_requests(self.course, self._records())
         if isinstance(waiting, Stopped):
             return waiting
-        numbers = {record.request: record.number for record in waiting[: plan.batch]}
+        batch = waiting[: plan.batch]
+        numbers = {record.request: record.number for record in batch}
         if not numbers:
             return None
-        for trial in outcomes(problem, self.evaluate, list(numbers), is_stopped=self.is_stopped):
+        for trial in outcomes(problem, self.evaluate, [*map(to_run, batch)], is_stopped=self.is_stopped):
             ended = self.journal.finish(numbers[trial.request], trial)
             self.tell(Finished(ended, spent(self._records()), plan.trials))
         return None

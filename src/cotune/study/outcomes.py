@@ -103,6 +103,10 @@ def _fault(problem: Problem, trial: Trial) -> str | None:
     for name, result in trial.results.items():
         if not isinstance(result, TaskResult):
             return f"the result of {name!r} is {result!r}, not a cotune.TaskResult"
+    if not 0 < trial.reached <= 1:
+        return f"it reached {trial.reached!r} of its budget; that is a fraction in (0, 1]"
+    if trial.reached < 1:
+        return None
     for name in problem.targets:
         if name not in trial.results or trial.results[name].score is None:
             return f"no score for target {name!r}"

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import count, islice
+from math import ceil
 
 from cotune.mixture import BASE, Mixture
 from cotune.problem import Problem
@@ -99,8 +100,26 @@ def within(proposals: Iterable[Proposal], left: int) -> list[Proposal]:
 
 
 def spent(records: Iterable[Record]) -> int:
-    """Gives the fine-tunings used: every ended attempt, failed ones too; scoring the base model trains nothing."""
-    return sum(record.attempts for record in records if len(record.request.mixture))
+    """Gives the fine-tunings used, begun ones whole: every ended attempt, failed ones too; a stopped one its share.
+
+    One that was stopped and went on counts once. Scoring the base model trains nothing.
+    """
+    return ceil(sum(_share(record) for record in records if len(record.request.mixture)))
+
+
+def _share(record: Record) -> float:
+    trial = record.trial
+    if trial is None or not trial.is_finished:
+        return record.attempts
+    return record.attempts - 1 + trial.reached - went_on(record)
+
+
+def went_on(record: Record) -> bool:
+    """Tells whether it was stopped by a limit of its request, and went on to its end later."""
+    stop, trial = record.request.stop, record.trial
+    if stop is None or trial is None or trial.reached < 1:
+        return False
+    return any(stop.is_hopeless(point.fraction, point.losses) for point in trial.curve)
 
 
 def unfinished(problem: Problem, records: Iterable[Record]) -> list[Record]:

@@ -1,6 +1,7 @@
 """How a study's fine-tunings are shared out over anchors, search and confirmation."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from cotune.problem import Problem
 from cotune.trial_json import JsonObject
@@ -22,6 +23,7 @@ class Plan:
     batch: int = 1
     repeats: bool = True
     base: bool = True
+    early_stopping: Literal["none", "auto"] = "none"
 
     def __post_init__(self) -> None:
         whole = {"trials": self.trials, "batch": self.batch, "patience": self.patience}
@@ -36,6 +38,8 @@ class Plan:
         for name, number in least.items():
             if number is not None and not number >= 0:
                 raise ValueError(f"{name} is a number >= 0; got {number!r}.")
+        if self.early_stopping not in ("none", "auto"):
+            raise ValueError(f"early_stopping is 'none' or 'auto'; got {self.early_stopping!r}.")
 
     @property
     def anchor_seeds(self) -> tuple[int, ...]:
@@ -66,4 +70,5 @@ class Plan:
             "min_improvement_noise": self.min_improvement_noise,
             "confirm": self.confirm,
             "repeats": self.repeats,
+            "early_stopping": self.early_stopping,
         }

@@ -97,4 +97,4 @@ def _obstacle(view: JournalView, settings: Mapping[str, object], datasets: Mappi
 
 def _finished(view: JournalView) -> Iterator[Trial]:
     trials = (record.trial for record in view.records)
-    return (trial for trial in trials if trial is not None and trial.is_finished)
+    return (trial for trial in trials if trial is not None and trial.is_finished and trial.reached == 1)

@@ -9,6 +9,7 @@ import numpy as np
 from cotune.problem import Problem
 from cotune.study.events import Rule, Stopped
 from cotune.study.fallback import propose
+from cotune.study.hopeless import USUAL, Judge, judged, promising
 from cotune.study.phases import confirmations, in_pool, kept_back, opening, spent, unfinished, within
 from cotune.study.plan import Plan
 from cotune.study.repeats import with_repeats
@@ -28,7 +29,7 @@ from cotune.trial_json import Json, JsonObject
 if TYPE_CHECKING:  # at run time it would import SciPy, which a study with its own sampler does without
     from cotune.search import Sampler
 
-LATER_RULES: JsonObject = {"min_improvement_noise": None}
+LATER_RULES: JsonObject = {"min_improvement_noise": None, "early_stopping": "none"}
 """Rules that logs of earlier versions do not name, which were off then."""
 
 
@@ -52,6 +53,7 @@ class Course:
     sampler: "Sampler"
     plan: Plan
     seed: int
+    judge: Judge = USUAL
 
     def rules(self) -> JsonObject:
         """Gives what decides when the search ends, for the log."""
@@ -76,24 +78,47 @@ def search_end(course: Course, entries: Sequence[Mapping[str, Json]]) -> SearchE
 
 
 def open_requests(course: Course, records: Sequence[Record]) -> list[Record] | Stopped:
-    """Gives the requests that are pending or to be retried and can be paid, or the rule that forbids all of them."""
+    """Gives the requests that are pending or to be retried and can be paid, or the rule that forbids all of them.
+
+    Where there are none, those that were stopped and are hopeful again.
+    """
     waiting = {record.request: record for record in unfinished(course.problem, records)}
+    if not waiting:
+        return _revived(course, records)
     paid = within([record.proposal for record in waiting.values()], course.plan.trials - spent(records))
     if waiting and not paid:
         return all_failed(records, patient=False) or used_up(course.plan)
     return [waiting[proposal.request] for proposal in paid]
 
 
+def _revived(course: Course, records: Sequence[Record]) -> list[Record]:
+    """Gives the records whose fine-tunings go on, while the search has something to pay with."""
+    problem, plan = course.problem, course.plan
+    known = in_pool(problem, records)
+    if plan.early_stopping == "none" or out_of_trials(problem, records, plan):
+        return []
+    return promising(problem, known, course.judge)[: plan.trials - kept_back(problem, records, plan) - spent(records)]
+
+
 def next_step(
     course: Course, records: Sequence[Record], ended: SearchEnd | None, past: Past
 ) -> list[Proposal] | Stopped:
-    """Gives what to ask for when nothing is open: base and anchors, the search, the confirmation; or why nothing.
+    """Gives what to ask for when nothing is open, with what may stop it early; or why nothing.
 
     `ended` is how the search ended before, if it did; an end that is found now is told to `past`.
 
     Raises:
-        ValueError: the sampler broke its contract; the base model is to be kept but not to be scored.
+        ValueError: the sampler broke its contract; the base model is to be kept but not to be scored; early stopping
+            on a front.
     """
+    step = _next(course, records, ended, past)
+    if isinstance(step, Stopped) or course.plan.early_stopping == "none":
+        return step
+    return judged(course.problem, in_pool(course.problem, records), step, course.judge)
+
+
+def _next(course: Course, records: Sequence[Record], ended: SearchEnd | None, past: Past) -> list[Proposal] | Stopped:
+    """Gives the next of base and anchors, search, and confirmation."""
     baseless = without_base(course.problem, records, course.plan)
     if baseless is not None:
         return baseless

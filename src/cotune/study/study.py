@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from cotune.journal import Journal, JournalView, read_journal
 from cotune.problem import Problem
@@ -79,6 +79,7 @@ class Study:
         batch: int = 1,
         repeats: bool = True,
         base: bool = True,
+        early_stopping: Literal["none", "auto"] = "none",
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
         """Runs until a rule stops it; what is pending from an earlier run comes first.
@@ -102,6 +103,8 @@ class Study:
             batch: How many requests are proposed and handed to `evaluate` together.
             repeats: Whether the anchors are repeated and the winner confirmed; a table without noise needs neither.
             base: Whether the untrained base model is scored; it costs no fine-tuning.
+            early_stopping: With "auto", fine-tunings of the search that are hopeless by their dev loss after a quarter
+                or half of the budget end there and count that share; what seems hopeful again later goes on.
             on_event: Is told what happens, for progress bars.
 
         Raises:
@@ -110,7 +113,7 @@ class Study:
             KeyboardInterrupt: passed on; the journal is closed and nothing finished is lost.
         """
         least = (min_improvement, min_improvement_noise)
-        plan = Plan(trials, hours, patience, *least, confirm, batch, repeats, base)
+        plan = Plan(trials, hours, patience, *least, confirm, batch, repeats, base, early_stopping)
         deadline = time.monotonic() + (float("inf") if hours is None else hours * 3600)
         tell = on_event or _nobody
         try:

@@ -3,7 +3,7 @@
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-PACKAGES = ("cotune", "numpy", "scipy", "torch", "transformers", "peft", "tokenizers", "datasets")
+PACKAGES = ("cotune", "numpy", "scipy", "torch", "transformers", "peft", "tokenizers", "datasets", "bitsandbytes")
 
 
 def versions() -> dict[str, str]:

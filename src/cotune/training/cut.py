@@ -44,13 +44,18 @@ def below(layers: Sequence[nn.Module], depth: int) -> Iterator[list[torch.Tensor
 
 @contextmanager
 def _standing_in(layers: Sequence[nn.Module], forward: Forward) -> Iterator[None]:
+    """Gives `layers` another forward; one that accelerate put there, to move a layer's inputs, comes back after."""
+    before = [vars(layer).get("forward") for layer in layers]
     for layer in layers:
         layer.forward = forward
     try:
         yield
     finally:
-        for layer in layers:
-            del layer.forward
+        for layer, own in zip(layers, before, strict=True):
+            if own is None:
+                del layer.forward
+            else:
+                layer.forward = own
 
 
 def decoder_layers(module: nn.Module, count: int) -> nn.ModuleList:

@@ -1,32 +1,39 @@
-"""The engine: one loaded model that runs requests one after another."""
+"""The engine: one loaded model that runs requests, side by side where that is set or fits, else one by one."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from multiprocessing.connection import Connection
 
 import torch
 
 from cotune.task import Split
 from cotune.training.adapter import Adapter
-from cotune.training.balance.choice import made
-from cotune.training.balance.descent import Descent
+from cotune.training.balance.choice import EQUAL, made
 from cotune.training.balance.fitting import described
+from cotune.training.balance.gradient import BalancedGradient
 from cotune.training.balance.held import held_out
 from cotune.training.choice import choose_decoder, trunk_of
-from cotune.training.encode import Encoder
 from cotune.training.errors import TrialError
 from cotune.training.example import Example
 from cotune.training.exams import exams_of
-from cotune.training.forest import leaf
-from cotune.training.loop import fit
-from cotune.training.lora import Trainee, adapted, targets
+from cotune.training.forest import PACK_TOKENS
+from cotune.training.forest_decoder import ForestDecoder
+from cotune.training.lora import State, Trainee, adapted, targets
 from cotune.training.memory import within_memory
-from cotune.training.mixing import Plan, plan
-from cotune.training.model import load_model
+from cotune.training.mixing import Plan, exposed, plan
+from cotune.training.model import device_of, load_model
+from cotune.training.quantize import within_reach
+from cotune.training.ranks import Begin, End, Order, Ranks, Results, Sit, Train
 from cotune.training.scoring import LONGEST_OUTPUT, Exam, sit
 from cotune.training.setup import Setup
+from cotune.training.together.crew import Crew, most_of
+from cotune.training.together.team import Kit
+from cotune.training.tokens import encoder_of
+from cotune.training.trainer import Trainer
+from cotune.training.worth import is_worth
 from cotune.trial import Progress, Request, TaskResult, Trial
-
-PACK_TOKENS = 512
 
 Report = Callable[[Progress], None]
 
@@ -42,27 +49,34 @@ class Engine:
         """
         if setup.train.threads is not None:
             torch.set_num_threads(setup.train.threads)
+        setup = replace(setup, train=within_reach(setup.train, device_of(setup.train.device)))
         self.setup = setup
         self.model = load_model(setup.model, train=setup.train, lora=setup.lora, progress=report)
         if setup.lora.method == "lora":
             targets(self.model, setup.lora)  # a wrong name of a module shows before the first trial
-        self.encoder = Encoder(self.model.tokenizer, style=setup.train.prompt_style)
+        self.encoder = encoder_of(self.model, setup)
         longest = max(setup.train.length_of(task.name) for task in setup.tasks)
         longest += setup.scoring.max_new_tokens or LONGEST_OUTPUT
         _check_length(self.model.module.config.get_text_config().to_dict(), longest)
-        self._trunk = trunk_of(self.model, self.model.depth(setup.lora), cache=setup.cache)
+        is_kept = is_worth(setup, self.model, self.encoder)
+        self._trunk = trunk_of(self.model, self.model.depth(setup.lora) if is_kept else 0, cache=setup.cache)
         self._decoder = choose_decoder(self.model, self._trunk, longest=longest)
+        self.ranks = Ranks(setup, size=setup.train.processes)
         self._report = report
         self._pool: dict[str, list[Example]] = {}
         self._exams: dict[tuple[Split, int | None], list[Exam]] = {}
+        self._trainer = Trainer(
+            setup, self.model, trunk=self._trunk, decoder=self._decoder, ranks=self.ranks, report=report
+        )
+        self._crew = Crew(self._kit(), self.run) if self._has_sides() else None
 
     @property
     def device(self) -> str:
         """Where and how it computes, for the record."""
-        kind, dtype = self.model.device.type, str(self.model.dtype).removeprefix("torch.")
+        kind, precision = self.model.device.type, self.model.precision
         if kind == "cuda":
-            return f"{torch.cuda.get_device_name(self.model.device)} ({dtype})"
-        return f"{kind} ({torch.get_num_threads()} threads, {dtype})"
+            return f"{torch.cuda.get_device_name(self.model.device)} ({precision})"
+        return f"{kind} ({torch.get_num_threads()} threads, {precision})"
 
     def pool(self, names: Sequence[str]) -> dict[str, list[Example]]:
         """Gives the train examples of the tasks `names`."""
@@ -102,6 +116,14 @@ class Engine:
         except TrialError as error:
             return Trial(request, seconds=time.perf_counter() - started, device=self.device, error=str(error))
 
+    def run_all(self, requests: Sequence[Request]) -> Iterator[Trial]:
+        """Yields the trial of each request, in any order; those that train side by side when the last of them ends."""
+        apart = [request for request in requests if self._crew is None or self._is_alone(request)]
+        yield from map(self.run, apart)
+        together = [request for request in requests if request not in apart]
+        if self._crew is not None and together:
+            yield from self._crew.run(together, self.plan, self.exams("dev", self.setup.scoring.dev_rows))
+
     def fit(self, request: Request) -> Adapter:
         """Gives the adapter that `request` trains.
 
@@ -119,7 +141,7 @@ class Engine:
         exams = self.exams(split, count)
         if adapter is None:
             return within_memory(lambda limit: self._sit(None, exams, limit), PACK_TOKENS)
-        with adapted(self.model, self.setup.lora, seed=0, state=adapter.state):
+        with self._adapted(seed=0, state=adapter.state):
             return within_memory(lambda limit: self._sit(adapter.request, exams, limit), PACK_TOKENS)
 
     def rehearse(self, request: Request, drawn: Plan, exams: Sequence[Exam]) -> tuple[float, float]:
@@ -130,6 +152,32 @@ class Engine:
         """
         return within_memory(lambda limit: self._rehearse(request, drawn, exams, limit), PACK_TOKENS)
 
+    def follow(self, orders: "Connection[Results, Order]") -> None:
+        """Carries out the orders for one trial, or for one scoring, of an engine that leads.
+
+        Raises:
+            EOFError: the engine is gone.
+        """
+        order = orders.recv()
+        if isinstance(order, Sit):
+            orders.send(self._sit(None, order.exams, order.limit))
+        if not isinstance(order, Begin):
+            return
+        with self._adapted(seed=order.seed, state=order.state) as trainee:
+            while not isinstance(order := orders.recv(), End):
+                if isinstance(order, Train):
+                    self._trainer.train(None, order.drawn, trainee, order.limit)
+                elif isinstance(order, Sit):
+                    orders.send(self._sit(None, order.exams, order.limit))
+
+    @contextmanager
+    def _adapted(self, *, seed: int, state: State | None = None) -> Iterator[Trainee]:
+        with (
+            self.ranks.trial(Begin(seed, state)),
+            adapted(self.model, self.setup.lora, seed=seed, state=state) as trainee,
+        ):
+            yield trainee
+
     def _trial(self, request: Request, limit: int, started: float) -> Trial:
         exams = self.exams("dev", self.setup.scoring.dev_rows)
         device = self.device if limit == PACK_TOKENS else f"{self.device}, packs of {limit} tokens to save memory"
@@ -137,18 +185,27 @@ class Engine:
             results = self._sit(request, exams, limit)
             return Trial(request, results, seconds=time.perf_counter() - started, device=device)
         drawn = self.plan(request)
-        with adapted(self.model, self.setup.lora, seed=request.seed) as trainee:
-            descent = self._descent(request, drawn, trainee, limit)
-            losses = self._train(request, drawn, trainee, limit, descent)
-            results = self._sit(request, exams, limit)
-        seconds = time.perf_counter() - started
-        balancing = descent.balancing if descent else None
-        return Trial(request, results, drawn.exposure, seconds, device, losses, balancing=balancing)
+        with self._adapted(seed=request.seed) as trainee:
+            balanced = self._balanced(request, drawn, trainee, limit)
+            course = self._trainer.climb(request, drawn, trainee, limit, exams, balanced)
+            results = self._sit(request, exams, limit) if course.reached == 1 else {}
+        exposure = exposed(drawn, len(course.losses), self._rows(request.mixture.names)[0])
+        return Trial(
+            request,
+            results,
+            exposure,
+            time.perf_counter() - started,
+            device,
+            course.losses,
+            curve=course.curve,
+            reached=course.reached,
+            balancing=balanced.balancing if balanced else None,
+        )
 
     def _rehearse(self, request: Request, drawn: Plan, exams: Sequence[Exam], limit: int) -> tuple[float, float]:
         started = time.perf_counter()
-        with adapted(self.model, self.setup.lora, seed=0) as trainee:
-            self._train(request, drawn, trainee, limit, self._descent(request, drawn, trainee, limit))
+        with self._adapted(seed=0) as trainee:
+            self._trainer.train(request, drawn, trainee, limit, self._balanced(request, drawn, trainee, limit))
             trained = time.perf_counter()
             self._sit(request, exams, limit)
         return trained - started, time.perf_counter() - trained
@@ -156,18 +213,19 @@ class Engine:
     def _adapter(self, request: Request, limit: int) -> Adapter:
         started = time.perf_counter()
         drawn = self.plan(request)
-        with adapted(self.model, self.setup.lora, seed=request.seed) as trainee:
-            losses = self._train(request, drawn, trainee, limit, self._descent(request, drawn, trainee, limit))
+        with self._adapted(seed=request.seed) as trainee:
+            balanced = self._balanced(request, drawn, trainee, limit)
+            losses = self._trainer.train(request, drawn, trainee, limit, balanced)
             seconds = time.perf_counter() - started
             return Adapter(request, trainee.state(), drawn.exposure, losses, seconds, self.model, self.setup.lora)
 
-    def _descent(self, request: Request, drawn: Plan, trainee: Trainee, limit: int) -> Descent | None:
+    def _balanced(self, request: Request, drawn: Plan, trainee: Trainee, limit: int) -> BalancedGradient | None:
         """Gives how the tasks of a mixture are balanced; None where they weigh the same, or there is one."""
         balancer, names = made(self.setup.train.balancer), request.mixture.names
         if balancer is None or len(names) < 2:
             return None
         kept, held = self._rows(names)
-        return Descent(
+        return BalancedGradient(
             balancer,
             described(names, self.setup.targets, {name: len(rows) for name, rows in kept.items()}),
             self._decoder,
@@ -180,37 +238,39 @@ class Engine:
             held=held,
         )
 
-    def _train(
-        self, request: Request, drawn: Plan, trainee: Trainee, limit: int, descent: Descent | None
-    ) -> tuple[float, ...]:
-        self._encode(request, drawn.examples, pasts=False)
-        return fit(
-            self._decoder,
-            trainee.parameters,
-            drawn.batches,
-            train=self.setup.train,
-            pack_tokens=limit,
-            progress=self._stage(request, "train"),
-            descent=descent,
-        )
+    def _sit(self, request: Request | None, exams: Sequence[Exam], limit: int) -> Results:
+        return self.ranks.sit(exams, limit, lambda mine: self._sit_alone(request, mine, limit))
 
-    def _sit(self, request: Request | None, exams: Sequence[Exam], limit: int) -> dict[str, TaskResult]:
+    def _sit_alone(self, request: Request | None, exams: Sequence[Exam], limit: int) -> Results:
         results = {}
         for done, exam in enumerate(exams):
-            self._encode(request, exam.read, pasts=exam.way == "generation")
+            self._trainer.encode(request, exam.read, pasts=exam.way == "generation", limit=limit)
             self._report(Progress(request, f"score {exam.task.name}", done, len(exams)))
             rows = self.setup.scoring.batch
             results[exam.task.name] = sit(exam, self._decoder, self.encoder, limit=limit, rows=rows)
         self._report(Progress(request, "score", len(exams), len(exams)))
         return results
 
-    def _encode(self, request: Request | None, examples: Sequence[Example], *, pasts: bool) -> None:
-        if self._trunk is not None and self._decoder.uses_trunk:
-            nodes = (node for example in examples for node in leaf(example).line)
-            self._trunk.prepare(nodes, pasts=pasts, progress=self._stage(request, "encode"))
+    def _is_alone(self, request: Request) -> bool:
+        """Whether a request has no training, or one that is looked at on its way."""
+        return not request.mixture.names or request.stop is not None or self.setup.scoring.curve > 0
 
-    def _stage(self, request: Request | None, stage: str) -> Callable[[int, int], None]:
-        return lambda done, total: self._report(Progress(request, stage, done, total))
+    def _has_sides(self) -> bool:
+        """Whether trials can run side by side: adapters, on a whole model in one process that takes the fast path.
+
+        Those with a balancer run alone: it weighs the batch of one trial.
+        """
+        train = self.setup.train
+        is_single = train.processes == 1 and not self.model.is_split
+        is_plain = is_single and not train.gradient_checkpointing and train.balancer.name == EQUAL
+        is_fit = self.setup.lora.method == "lora" and isinstance(self._decoder, ForestDecoder)
+        return is_plain and is_fit and most_of(train.width, self.model.device) > 1
+
+    def _kit(self) -> Kit:
+        def encode(request: Request, examples: Sequence[Example], pasts: bool) -> None:
+            self._trainer.encode(request, examples, pasts=pasts)
+
+        return Kit(self.setup, self.model, self.encoder, self._trunk, self.device, encode, self._report)
 
 
 def _check_length(config: Mapping[str, object], longest: int) -> None:

@@ -1,5 +1,17 @@
 """What ends one trial and lets the study go on."""
 
+import math
+
 
 class TrialError(ValueError):
     """Ends one trial; the message becomes the trial's error, and outside of a study the user's one line."""
+
+
+def check_finite(what: str, value: float, step: int) -> None:
+    """Ends a trial with a number that is not finite.
+
+    Raises:
+        TrialError: it is not.
+    """
+    if not math.isfinite(value):
+        raise TrialError(f"diverged: {what} is {value} at step {step}")

@@ -62,19 +62,20 @@ class FineTune:
         self._engine: Engine | None = None
 
     def __call__(self, requests: Sequence[Request]) -> Iterator[Trial]:
-        """Runs the requests one after another and yields each trial as it finishes; an error ends a trial, not all.
+        """Runs the requests and yields each trial as it finishes; an error ends a trial, not all.
+
+        Where `train.width` allows, several train and are scored side by side, and their trials come together.
 
         Raises:
             ValueError: a request names an unknown task, or the model does not suit the settings.
         """
         for request in requests:
             self._check(request)
-        for request in requests:
-            yield self.engine.run(request)
+        yield from self.engine.run_all(requests)
 
     def settings(self) -> dict[str, object]:
         """Gives a JSON object of everything but mixture, seed and data that changes a score; loads the model."""
-        return {"model": self.engine.model.fingerprint, **self.setup.to_json()}
+        return {"model": self.engine.model.fingerprint, **self.engine.setup.to_json()}
 
     def warnings(self) -> tuple[str, ...]:
         """Gives what may go wrong with these settings on these tasks, one sentence each; loads the model."""

@@ -14,6 +14,9 @@ import torch
 
 from cotune.training.example import Example
 
+PACK_TOKENS = 512
+"""Tokens that run together where memory allows."""
+
 
 @dataclass(frozen=True)
 class Node:
@@ -45,11 +48,20 @@ def leaf(example: Example) -> Node:
 
 
 @dataclass(frozen=True)
-class Forest:
-    """Distinct nodes side by side, each parent before its children, with the tensors that a decoder needs.
+class Layout:
+    """Distinct nodes side by side, each parent before its children; `places` gives each path's columns."""
 
-    `mask` is additive, 0 where a token may look and the least number elsewhere. `places` gives each path's columns.
-    """
+    nodes: tuple[Node, ...]
+    ids: list[int]  # [token]
+    positions: list[int]  # [token]
+    owner: np.ndarray  # [token] -> node
+    ancestors: np.ndarray  # [node, node]: whether the second is the first or comes before it
+    places: tuple[tuple[int, ...], ...]  # [example][position] -> column
+
+
+@dataclass(frozen=True)
+class Forest:
+    """A layout with the tensors that a decoder needs; `mask` is 0 where a token may look, else the least number."""
 
     nodes: tuple[Node, ...]
     ids: torch.Tensor  # [1, token]
@@ -58,8 +70,8 @@ class Forest:
     places: tuple[tuple[int, ...], ...]  # [example][position] -> column
 
 
-def plant(examples: Sequence[Example], *, device: torch.device, dtype: torch.dtype) -> Forest:
-    """Gives the forest of `examples`."""
+def lay_out(examples: Sequence[Example]) -> Layout:
+    """Gives the layout of the forest of `examples`."""
     lines = [leaf(example).line for example in examples]
     nodes = tuple(dict.fromkeys(node for line in lines for node in line))
     starts = np.cumsum([0, *(len(node.ids) for node in nodes)])
@@ -68,21 +80,35 @@ def plant(examples: Sequence[Example], *, device: torch.device, dtype: torch.dty
     for line in lines:
         for depth, node in enumerate(line):
             ancestors[index[node], [index[above] for above in line[:depth]]] = True
-    owner = np.repeat(np.arange(len(nodes)), np.diff(starts))  # [token]
-    seen = np.tril(ancestors[owner][:, owner])  # [token, token]
-    mask = torch.zeros(seen.shape, dtype=dtype).masked_fill_(torch.from_numpy(~seen), torch.finfo(dtype).min)
-    ids = [token for node in nodes for token in node.ids]
-    positions = [node.start + offset for node in nodes for offset in range(len(node.ids))]
-    places = tuple(
-        tuple(int(starts[index[node]]) + offset for node in line for offset in range(len(node.ids))) for line in lines
-    )
-    return Forest(
+    columns = {node: range(start, end) for node, (start, end) in zip(nodes, pairwise(starts.tolist()), strict=True)}
+    places = tuple(tuple(column for node in line for column in columns[node]) for line in lines)
+    return Layout(
         nodes,
-        torch.tensor([ids], device=device),
-        torch.tensor([positions], device=device),
-        mask[None, None].to(device),
+        [token for node in nodes for token in node.ids],
+        [position for node in nodes for position in range(node.start, node.start + len(node.ids))],
+        np.repeat(np.arange(len(nodes)), np.diff(starts)),
+        ancestors,
         places,
     )
+
+
+def plant(examples: Sequence[Example], *, device: torch.device, dtype: torch.dtype) -> Forest:
+    """Gives the forest of `examples`."""
+    made = lay_out(examples)
+    seen = np.tril(made.ancestors[made.owner][:, made.owner])  # [token, token]
+    mask = torch.zeros(seen.shape, dtype=dtype).masked_fill_(torch.from_numpy(~seen), torch.finfo(dtype).min)
+    return Forest(
+        made.nodes,
+        torch.tensor([made.ids], device=device),
+        torch.tensor([made.positions], device=device),
+        mask[None, None].to(device),
+        made.places,
+    )
+
+
+def tokens_of(examples: Iterable[Example]) -> int:
+    """Gives how many tokens the forest of `examples` holds."""
+    return sum(len(node.ids) for node in {node for example in examples for node in leaf(example).line})
 
 
 def packs(examples: Iterable[Example], limit: int) -> list[list[Example]]:

@@ -66,7 +66,7 @@ class ForestDecoder:
                 input_ids=forest.ids,
                 position_ids=forest.positions,
                 attention_mask=forest.mask,
-                logits_to_keep=keep.to(self._model.device),
+                logits_to_keep=keep if self._model.is_split else keep.to(self._model.device),
                 past_key_values=past,
                 use_cache=past is not None,
             ).logits[0]

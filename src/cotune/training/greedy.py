@@ -22,12 +22,14 @@ class Draft:
     """An output as far as it is known, and the keys and values of all that comes before its last token.
 
     `past` is [layer, key or value, head, token, width] for the layers above the cut; a finished draft needs none.
+    `trial` is the place of its trial among those that are scored together.
     """
 
     example: Example
     output: list[int]
     is_finished: bool
     past: torch.Tensor | None = None
+    trial: int = 0
 
     @property
     def known(self) -> int:
@@ -44,6 +46,14 @@ class Draft:
 LowerPast = Callable[[Draft], torch.Tensor | None]
 """Gives the past of the layers below the cut, None where there is no cut."""
 
+Seat = Callable[[Sequence[Draft]], None]
+"""Is told whose the rows of the next passes are."""
+
+
+def nobody(drafts: Sequence[Draft]) -> None:
+    """Where there is one trial only, nobody has to know."""
+    del drafts
+
 
 def agree(example: Example, choices: Sequence[int], generation: Generation) -> Draft:
     """Gives the output up to and with the first token that differs from the gold answer.
@@ -58,18 +68,21 @@ def agree(example: Example, choices: Sequence[int], generation: Generation) -> D
     return draft
 
 
-def go_on(model: LanguageModel, drafts: Sequence[Draft], lower: LowerPast, generation: Generation) -> None:
+def go_on(
+    model: LanguageModel, drafts: Sequence[Draft], lower: LowerPast, generation: Generation, seat: Seat = nobody
+) -> None:
     """Completes the outputs of `drafts`, those of about the same length together."""
     pending = sorted((draft for draft in drafts if not draft.is_finished), key=lambda draft: draft.known)
     for start in range(0, len(pending), generation.rows):
         batch = pending[start : start + generation.rows]
-        _complete(model, batch, lower, generation)
+        _complete(model, batch, lower, generation, seat)
         for draft in batch:
             draft.past = None
 
 
-def _complete(model: LanguageModel, drafts: list[Draft], lower: LowerPast, generation: Generation) -> None:
+def _complete(model: LanguageModel, drafts: list[Draft], lower: LowerPast, generation: Generation, seat: Seat) -> None:
     past, mask = _gather(model, drafts, lower, generation)
+    seat(drafts)
     while drafts:
         logits = model.module(
             input_ids=torch.tensor([[draft.output[-1]] for draft in drafts], device=model.device),
@@ -84,6 +97,7 @@ def _complete(model: LanguageModel, drafts: list[Draft], lower: LowerPast, gener
         kept = [row for row, draft in enumerate(drafts) if not draft.is_finished]
         if len(kept) < len(drafts):
             drafts = [drafts[row] for row in kept]
+            seat(drafts)
             mask, past.buffer = mask[kept], past.buffer[:, :, kept]
 
 

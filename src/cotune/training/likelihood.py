@@ -15,13 +15,20 @@ def read_labels(
     The likelihood of a label is that of all its tokens and the end of the answer, so labels of any length compare, and
     a label that begins another is no special case. The labels of a row share the work on its prompt.
     """
-    rows = [choices(example, labels) for example in examples]
-    readings = iter(decoder.read([choice for row in rows for choice in row], limit=limit))
+    read = decoder.read([choice for example in examples for choice in choices(example, labels)], limit=limit)
+    return most_likely(examples, labels, read)
+
+
+def most_likely(
+    examples: Sequence[Example], labels: Sequence[tuple[int, ...]], read: Sequence[Reading]
+) -> list[Reading]:
+    """Gives what `read_labels` gives, from what was read of the choices of all examples, one after another."""
+    readings = iter(read)
     best = []
-    for example, row in zip(examples, rows, strict=True):
-        read = {choice.answer: next(readings).losses for choice in row}
-        winner = min(labels, key=lambda label: float(read[label].sum()))
-        best.append(Reading(read[example.answer], winner))
+    for example in examples:
+        read_of = {choice.answer: next(readings).losses for choice in choices(example, labels)}
+        winner = min(labels, key=lambda label: float(read_of[label].sum()))
+        best.append(Reading(read_of[example.answer], winner))
     return best
 
 

@@ -1,15 +1,18 @@
 """The training loop: AdamW over a plan's batches, in packs that fit in memory, stopped as soon as it diverges."""
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
 
+from cotune.training.balance.gradient import BalancedGradient, Memory
 from cotune.training.decoder import Decoder
-from cotune.training.errors import TrialError
+from cotune.training.errors import check_finite
 from cotune.training.example import Example
 from cotune.training.losses import total_weight, weighted_losses
+from cotune.training.rank import Rank
 from cotune.training.settings import Train
 
 
@@ -33,6 +36,83 @@ def warmup_steps(steps: int, train: Train) -> int:
     return round(steps * train.warmup) if train.warmup < 1 else round(train.warmup)
 
 
+class Descent:
+    """A training under way: it goes on to any step, and from where an equal one was left.
+
+    The gradient of a step is that of its whole batch, whatever `pack_tokens` bounds a pack to and whichever other ranks
+    have a share of it. A `balanced` gradient takes the place of that of the mean loss, in one process.
+    `losses` has the loss of each step that was taken.
+    """
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        parameters: Sequence[nn.Parameter],
+        batches: Sequence[Sequence[Example]],
+        *,
+        train: Train,
+        pack_tokens: int,
+        progress: Callable[[int, int], None],
+        rank: Rank = Rank(),  # noqa: B008  (frozen)
+        balanced: BalancedGradient | None = None,
+    ) -> None:
+        rank.begin(parameters)
+        self.losses: list[float] = []
+        self._rank, self._balanced = rank, balanced
+        self._decoder, self._parameters, self._batches = decoder, parameters, batches
+        self._train, self._pack_tokens, self._progress = train, pack_tokens, progress
+        self._optimizer = torch.optim.AdamW(parameters, lr=train.lr, betas=train.betas, weight_decay=train.weight_decay)
+
+    def advance(self, until: int) -> None:
+        """Trains up to and with step `until`.
+
+        Raises:
+            TrialError: a loss or a gradient is not finite; nothing is updated with it.
+        """
+        for step, batch in enumerate(self._batches[len(self.losses) : until], start=len(self.losses) + 1):
+            self._progress(step - 1, len(self._batches))
+            for group in self._optimizer.param_groups:
+                group["lr"] = rate(step, len(self._batches), self._train)
+            loss = self._descend(batch, step)
+            check_finite("loss", loss, step)
+            norm = float(nn.utils.clip_grad_norm_(self._parameters, self._train.clip or math.inf))
+            check_finite("gradient", norm, step)
+            self._optimizer.step()
+            self._optimizer.zero_grad()
+            self.losses.append(loss)
+        if until >= len(self._batches):
+            self._progress(len(self._batches), len(self._batches))
+
+    def _descend(self, batch: Sequence[Example], step: int) -> float:
+        """Adds the gradient of a batch and gives its loss."""
+        if self._balanced:
+            return self._balanced(batch, step)
+        packs = share_of(self._decoder, batch, self._pack_tokens, self._rank)
+        part = _descend(self._decoder, packs, self._train, total_weight(batch, self._train))
+        return self._rank.total(self._parameters, part)
+
+    @property
+    def steps(self) -> int:
+        """How many steps there are."""
+        return len(self._batches)
+
+    def moments(self) -> dict[str, object]:
+        """Gives a copy of the optimiser's state."""
+        return copy.deepcopy(self._optimizer.state_dict())
+
+    @property
+    def memory(self) -> Memory | None:
+        """What the balancer remembers, if there is one."""
+        return self._balanced.memory if self._balanced else None
+
+    def resume(self, losses: Sequence[float], moments: dict[str, object], memory: Memory | None) -> None:
+        """Goes on after the steps that gave `losses` and left the others; the weights are the caller's to set."""
+        self.losses = list(losses)
+        self._optimizer.load_state_dict(moments)
+        if self._balanced and memory:
+            self._balanced.memory = memory
+
+
 def fit(
     decoder: Decoder,
     parameters: Sequence[nn.Parameter],
@@ -41,48 +121,45 @@ def fit(
     train: Train,
     pack_tokens: int,
     progress: Callable[[int, int], None],
-    descent: Callable[[Sequence[Example], int], float] | None = None,
+    rank: Rank = Rank(),  # noqa: B008  (frozen)
+    balanced: BalancedGradient | None = None,
 ) -> tuple[float, ...]:
     """Trains `parameters` on `batches` and gives the loss of each step; `progress` is told (done, total).
 
-    The gradient of a step is that of its whole batch, whatever `pack_tokens` bounds a pack to. A `descent` of (batch,
-    step) adds another gradient in its place and gives the loss; see `training/balance`.
+    The gradient of a step is that of its whole batch, whatever `pack_tokens` bounds a pack to and whichever other
+    ranks have a share of it; with `balanced` it is that one in its place.
 
     Raises:
         TrialError: a loss or a gradient is not finite; nothing is updated with it.
     """
-    optimizer = torch.optim.AdamW(parameters, lr=train.lr, betas=train.betas, weight_decay=train.weight_decay)
-    losses = []
-    for step, batch in enumerate(batches, start=1):
-        progress(step - 1, len(batches))
-        for group in optimizer.param_groups:
-            group["lr"] = rate(step, len(batches), train)
-        losses.append(descent(batch, step) if descent else _descend(decoder, batch, train, pack_tokens, step))
-        norm = float(nn.utils.clip_grad_norm_(parameters, train.clip or math.inf))
-        check_finite("gradient", norm, step)
-        optimizer.step()
-        optimizer.zero_grad()
-    progress(len(batches), len(batches))
-    return tuple(losses)
+    descent = Descent(
+        decoder,
+        parameters,
+        batches,
+        train=train,
+        pack_tokens=pack_tokens,
+        progress=progress,
+        rank=rank,
+        balanced=balanced,
+    )
+    descent.advance(len(batches))
+    return tuple(descent.losses)
 
 
-def _descend(decoder: Decoder, batch: Sequence[Example], train: Train, pack_tokens: int, step: int) -> float:
-    """Adds the gradient of the batch's mean loss and gives that loss."""
-    divisor = total_weight(batch, train)
+def share_of(decoder: Decoder, batch: Sequence[Example], pack_tokens: int, rank: Rank) -> Sequence[Sequence[Example]]:
+    """Gives the packs of a batch that a process works on; packs are smaller if there were too few for all."""
+    ordered = sorted(batch, key=lambda example: example.task)
+    packs = decoder.split(ordered, pack_tokens)
+    if len(packs) < rank.size:
+        packs = decoder.split(ordered, -(-sum(example.tokens for example in ordered) // rank.size))
+    return rank.share(packs)
+
+
+def _descend(decoder: Decoder, packs: Sequence[Sequence[Example]], train: Train, divisor: float) -> float:
+    """Adds the gradient of the packs' weighted losses over `divisor`, and gives their sum."""
     loss = 0.0
-    for pack in decoder.split(sorted(batch, key=lambda example: example.task), pack_tokens):
+    for pack in packs:
         part = weighted_losses(decoder.logits(pack), pack, train).sum() / divisor
         loss += float(part.detach())
-        check_finite("loss", loss, step)
         part.backward()
     return loss
-
-
-def check_finite(what: str, value: float, step: int) -> None:
-    """Ends a trial with a number that is not finite.
-
-    Raises:
-        TrialError: it is not.
-    """
-    if not math.isfinite(value):
-        raise TrialError(f"diverged: {what} is {value} at step {step}")

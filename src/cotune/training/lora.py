@@ -26,6 +26,10 @@ class Trainee(Protocol):
         """What an optimiser changes."""
         ...
 
+    def train(self, on: bool) -> None:
+        """Switches dropout on for training, or off for scoring, as it is at first."""
+        ...
+
     def state(self) -> State:
         """Gives a copy of the trained weights."""
         ...
@@ -101,14 +105,17 @@ class _Adapter:
             warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by an old name
             self._peft = get_peft_model(model.module, config).eval()
         self._peft.peft_config["default"].base_model_name_or_path = model.name
-        for name, part in self._peft.named_modules():
-            if "lora_dropout" in name:
-                part.train()
 
     @property
     def parameters(self) -> list[nn.Parameter]:
         """The adapter's matrices."""
         return [parameter for parameter in self._peft.parameters() if parameter.requires_grad]
+
+    def train(self, on: bool) -> None:
+        """Switches the adapter's dropout on or off."""
+        for name, part in self._peft.named_modules():
+            if "lora_dropout" in name:
+                part.train(on)
 
     def state(self) -> State:
         """Gives a copy of the adapter's matrices."""
@@ -147,6 +154,10 @@ class _Weights:
     def parameters(self) -> list[nn.Parameter]:
         """The trained weights."""
         return list(self._named.values())
+
+    def train(self, on: bool) -> None:
+        """Does nothing: the model's own dropout is always off."""
+        del on
 
     def state(self) -> State:
         """Gives a copy of the trained weights."""

@@ -26,7 +26,7 @@ def within_memory(work: Callable[[int], Result], pack_tokens: int) -> Result:
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-        _free()  # outside of the handler, where the error's frames no longer hold tensors
+        free()  # outside of the handler, where the error's frames no longer hold tensors
     least = pack_tokens >> HALVINGS
     raise TrialError(f"oom: memory ran out even in packs of {least} tokens; lower train.max_length or lora.layers")
 
@@ -37,7 +37,8 @@ def is_out_of_memory(error: Exception) -> bool:
     return known or any(message in str(error) for message in CPU_MESSAGES)
 
 
-def _free() -> None:
+def free() -> None:
+    """Gives back what nothing holds any more."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -50,6 +50,11 @@ def plan(request: Request, pool: Pool, *, budget: Budget, policy: SizePolicy, tr
     return Plan(batches, _exposure(batches, mine))
 
 
+def exposed(drawn: Plan, steps: int, pool: Pool) -> Mapping[str, Exposure]:
+    """Gives what the first `steps` batches of a plan hold of each task."""
+    return drawn.exposure if steps >= len(drawn.batches) else _exposure(drawn.batches[:steps], pool)
+
+
 def shares(request: Request, pool: Pool, *, budget: Budget, policy: SizePolicy) -> dict[str, float]:
     """Gives each task's share of the training tokens before any cap; they sum to 1."""
     parts = request.mixture.to_json()

@@ -21,6 +21,7 @@ from cotune.training.damage import CONFIGURATION, TOKENIZER, WEIGHTS, blaming
 from cotune.training.embedded import shown_name
 from cotune.training.fingerprint import model_fingerprint
 from cotune.training.origin import files_folder, find_origin, first_line
+from cotune.training.quantize import keep_trainable, quantization, stored_bits
 from cotune.training.settings import Lora, Train
 from cotune.trial import Progress
 
@@ -29,12 +30,18 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """A frozen causal language model with its tokenizer; `name` is how others find it, `fingerprint` what it holds."""
+    """A frozen causal language model with its tokenizer; `name` is how others find it, `fingerprint` what it holds.
+
+    `bits` is what its linear weights are quantised to, if they are; `is_split` tells that its layers lie on several
+    devices, of which `device` is the first: what goes in and comes out is there.
+    """
 
     name: str
     module: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     fingerprint: str
+    bits: int | None = None
+    is_split: bool = False
 
     @property
     def device(self) -> torch.device:
@@ -45,6 +52,12 @@ class LanguageModel:
     def dtype(self) -> torch.dtype:
         """What it computes in."""
         return self.module.dtype
+
+    @property
+    def precision(self) -> str:
+        """What it computes in, and its weights' bits if they are quantised: what its outputs hang on to rounding."""
+        dtype = str(self.dtype).removeprefix("torch.")
+        return f"{dtype}+{self.bits}bit" if self.bits else dtype
 
     @property
     def layers(self) -> torch.nn.ModuleList:
@@ -66,7 +79,7 @@ def load_model(
     Raises:
         ValueError: there is no such model, its files are damaged, or it is no decoder.
     """
-    device = _device(train.device)
+    device = device_of(train.device)
     dtype = _dtype(train.dtype, device, lora)
     origin = find_origin(name, progress=progress)
     with quiet():
@@ -75,13 +88,23 @@ def load_model(
         with blaming(name, origin, TOKENIZER):
             tokenizer = AutoTokenizer.from_pretrained(origin, trust_remote_code=False)
         with blaming(name, origin, WEIGHTS):
-            module = _whole_model(origin, config, dtype)
+            bits = stored_bits(config) or train.bits
+            split = train.device_map if device.type == "cuda" else None
+            place = split or (str(device) if bits else None)
+            module = _whole_model(origin, config, dtype, bits=bits, place=place)
             fingerprint = model_fingerprint(files_folder(origin), tokenizer)
-    module.requires_grad_(False).eval().to(device)
-    return LanguageModel(shown_name(name), module, tokenizer, fingerprint)
+    if bits and lora.method == "full":
+        raise ValueError(f"The model {name!r} has its weights in {bits} bits; lora.method 'full' cannot train those.")
+    is_split = _check_split(name, module) if split else False
+    if place is None:
+        module.to(device)
+    module.requires_grad_(False).eval()
+    return LanguageModel(shown_name(name), module, tokenizer, fingerprint, bits, is_split)
 
 
-def _whole_model(origin: str, config: PreTrainedConfig, dtype: torch.dtype) -> PreTrainedModel:
+def _whole_model(
+    origin: str, config: PreTrainedConfig, dtype: torch.dtype, *, bits: int | None, place: str | None
+) -> PreTrainedModel:
     """Loads the weights, and refuses what transformers only notes: random numbers in place of those that are not there.
 
     Raises:
@@ -91,6 +114,8 @@ def _whole_model(origin: str, config: PreTrainedConfig, dtype: torch.dtype) -> P
         origin,
         config=config,
         dtype=dtype,
+        quantization_config=None if stored_bits(config) else quantization(bits, dtype),
+        device_map=place,
         trust_remote_code=False,
         ignore_mismatched_sizes=True,
         output_loading_info=True,
@@ -98,10 +123,32 @@ def _whole_model(origin: str, config: PreTrainedConfig, dtype: torch.dtype) -> P
     absent = sorted([*found["missing_keys"], *(key for key, *_ in found["mismatched_keys"])])
     if absent:
         raise ValueError(f"{len(absent)} weights of config.json are missing or of another shape: {absent[0]}")
+    if bits:
+        keep_trainable(module)
     return cast(PreTrainedModel, module)
 
 
-def _device(name: str) -> torch.device:
+def _check_split(name: str, module: PreTrainedModel) -> bool:
+    """Tells whether accelerate put a model's layers on several GPUs.
+
+    Raises:
+        ValueError: part of it had to stay outside, where nothing can be trained.
+    """
+    places = {str(place) for place in vars(module).get("hf_device_map", {}).values()}
+    if places & {"cpu", "disk"}:
+        raise ValueError(
+            f"The model {name!r} does not fit on {torch.cuda.device_count()} GPUs: part of it would stay on the "
+            "processor or disk. Free their memory, set train.load_in_4bit, or give a smaller model."
+        )
+    return len(places) > 1
+
+
+def device_of(name: str) -> torch.device:
+    """Gives the device of that name; "auto" is a GPU if there is one.
+
+    Raises:
+        ValueError: there is no such device.
+    """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

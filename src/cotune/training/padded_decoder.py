@@ -41,7 +41,7 @@ class PaddedDecoder:
         mask = torch.tensor([[1] * example.tokens + [0] * (longest - example.tokens) for example in examples])
         rows = torch.tensor([row for row, example in enumerate(examples) for _ in example.predictors])
         columns = torch.tensor([column for example in examples for column in example.predictors])
-        with _only_at(self._model.module.get_output_embeddings(), rows, columns):
+        with only_at(self._model.module.get_output_embeddings(), rows, columns):
             out = self._model.module(
                 input_ids=ids.to(self._model.device),
                 attention_mask=mask.to(self._model.device),
@@ -83,7 +83,7 @@ def _until(tokens: list[int], end: int) -> tuple[int, ...]:
 
 
 @contextmanager
-def _only_at(output_layer: nn.Module, rows: torch.Tensor, columns: torch.Tensor) -> Iterator[None]:
+def only_at(output_layer: nn.Module, rows: torch.Tensor, columns: torch.Tensor) -> Iterator[None]:
     """Lets only the states [row, column] through the output layer: logits of all tokens would not fit in memory."""
 
     def pick(_: nn.Module, states: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:

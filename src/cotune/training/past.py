@@ -39,7 +39,7 @@ class Past(DynamicCache):  # type: ignore[misc]  # transformers is untyped here
         keys, values = self.buffer[layer_idx - self.first]
         keys[:, :, self.filled : end] = key_states
         values[:, :, self.filled : end] = value_states
-        return keys[:, :, :end], values[:, :, :end]
+        return keys[:, :, :end].to(key_states.device), values[:, :, :end].to(key_states.device)  # of a split model
 
     def get_seq_length(self, *_: Any) -> int:
         """Gives the number of columns that count."""

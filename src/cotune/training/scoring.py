@@ -69,7 +69,15 @@ def sit(exam: Exam, decoder: Decoder, encoder: Encoder, *, limit: int, rows: int
     Raises:
         TrialError: a loss is not finite; names the task.
     """
-    readings = _read(exam, decoder, encoder, limit=limit, rows=rows)
+    return marked(exam, _read(exam, decoder, encoder, limit=limit, rows=rows), encoder)
+
+
+def marked(exam: Exam, readings: Sequence[Reading], encoder: Encoder) -> TaskResult:
+    """Gives the result of one exam from what a model made of its rows.
+
+    Raises:
+        TrialError: a loss is not finite; names the task.
+    """
     losses = tuple(float(reading.losses.sum()) for reading in readings)
     bad = [row.id for row, loss in zip(exam.rows, losses, strict=True) if not math.isfinite(loss)]
     if bad:

@@ -9,6 +9,9 @@ from cotune.training.balance.choice import Balance
 Loss = Literal["cross_entropy", "label_smoothing", "focal"]
 LOSSES: tuple[Loss, ...] = ("cross_entropy", "label_smoothing", "focal")
 
+MOST_POINTS = 8
+"""Most points of a learning curve: the first is then after 1/256 of the budget."""
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -127,7 +130,8 @@ class Train:
 
     `warmup` below 1 is a fraction of the steps, from 1 on a number of steps. A batch is counted in tokens (1024 unless
     said otherwise) or in examples. `weights` multiplies the losses of single tasks, e.g. {"a": 2}; `balancer` says how
-    they are weighed while training goes on.
+    they are weighed while training goes on. `width` is how many trials of a batch train side by side: a number, or
+    "auto" for what fits into memory and pays.
     """
 
     lr: float = 2e-3
@@ -149,18 +153,38 @@ class Train:
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     device: str = "auto"
     threads: int | None = None
+    gradient_checkpointing: bool = False
+    load_in_4bit: bool = False
+    load_in_8bit: bool = False
+    trunk: Literal["auto", "on", "off"] = "auto"
+    device_map: Literal["auto"] | None = None
+    processes: int = 1
+    width: int | str = "auto"
 
     def __post_init__(self) -> None:
         _check_choice("train.schedule", self.schedule, ("cosine", "linear", "constant"))
         _check_choice("train.loss", self.loss, LOSSES)
         _check_choice("train.prompt_style", self.prompt_style, ("auto", "chat", "plain"))
+        _check_choice("train.trunk", self.trunk, ("auto", "on", "off"))
         _check_choice("train.dtype", self.dtype, ("auto", "float32", "bfloat16", "float16"))
-        names = ("lr", "batch_tokens", "batch_examples", "max_length", "clip", "threads")
-        values = (self.lr, self.batch_tokens, self.batch_examples, self.max_length, self.clip, self.threads)
+        names = ("lr", "batch_tokens", "batch_examples", "max_length", "clip", "threads", "processes")
+        values = (
+            self.lr,
+            self.batch_tokens,
+            self.batch_examples,
+            self.max_length,
+            self.clip,
+            self.threads,
+            self.processes,
+        )
         _check_positive("train", dict(zip(names, values, strict=True)))
         _check_positive("train.weights", self.weights)
         if self.batch_tokens is not None and self.batch_examples is not None:
             raise ValueError("A batch is counted in train.batch_tokens or train.batch_examples; got both. Keep one.")
+        if self.load_in_4bit and self.load_in_8bit:
+            raise ValueError("A model has 4-bit or 8-bit weights; got both train.load_in_4bit and 8bit. Keep one.")
+        if self.width != "auto" and (not isinstance(self.width, int) or self.width < 1):
+            raise ValueError(f"train.width is 'auto' or a whole number of trials >= 1; got {self.width!r}.")
         if self.max_length < 16:
             raise ValueError(f"train.max_length is >= 16 tokens; got {self.max_length}.")
         unit = {"smoothing": self.smoothing, "betas[0]": self.betas[0], "betas[1]": self.betas[1]}
@@ -171,6 +195,11 @@ class Train:
         negative = {name: value for name, value in low.items() if not 0 <= value < float("inf")}
         if negative:
             raise ValueError(f"These of train are >= 0: {sorted(low)}; got {negative}.")
+
+    @property
+    def bits(self) -> int | None:
+        """How many bits the frozen model's linear weights are loaded in; None as stored."""
+        return 4 if self.load_in_4bit else 8 if self.load_in_8bit else None
 
     def weight(self, name: str) -> float:
         """Gives the factor on the loss of task `name`."""
@@ -195,7 +224,8 @@ class Scoring:
 
     `dev_rows` rows of each task are drawn once from `row_seed`. Targets and the tasks in `metric_for` get their metric,
     the others their loss, on `loss_rows` rows where fewer are enough. `max_new_tokens` caps an output; None means the
-    task's longest gold answer, at most 128. `batch` bounds how many outputs are decoded together.
+    task's longest gold answer, at most 128. `batch` bounds how many outputs are decoded together. `curve` adds the dev
+    losses of all tasks at so many points before the end, each at half the budget of the next: 3 are 1/8, 1/4 and 1/2.
     """
 
     dev_rows: int | None = 96
@@ -205,6 +235,7 @@ class Scoring:
     classify: Literal["likelihood", "generation"] = "likelihood"
     max_new_tokens: int | None = None
     batch: int = 32
+    curve: int = 0
 
     def __post_init__(self) -> None:
         _check_choice("scoring.classify", self.classify, ("likelihood", "generation"))
@@ -213,6 +244,8 @@ class Scoring:
         _check_positive("scoring", amounts)
         if self.row_seed < 0:
             raise ValueError(f"scoring.row_seed is >= 0; got {self.row_seed}.")
+        if not 0 <= self.curve <= MOST_POINTS:
+            raise ValueError(f"scoring.curve is a number of points from 0 to {MOST_POINTS}; got {self.curve}.")
 
 
 def _check_positive(where: str, amounts: Mapping[str, float | None]) -> None:

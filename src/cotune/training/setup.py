@@ -6,12 +6,18 @@ from pathlib import Path
 from cotune.problem import check_names
 from cotune.task import Task
 from cotune.tasks.metrics import check_metric
-from cotune.training.balance.choice import Balance
+from cotune.training.balance.choice import EQUAL, Balance
 from cotune.training.balance.fitting import check_fit
 from cotune.training.settings import Budget, Lora, Scoring, SizePolicy, Train
 
 SCORES_VERSION = 3
 """Raised by hand whenever a change of the code changes a trial's scores beyond rounding."""
+
+PASSING = frozenset({"device", "threads", "gradient_checkpointing", "trunk", "device_map", "processes", "width"})
+"""Keys of `train` that change no score beyond rounding."""
+
+LATER = frozenset({"load_in_4bit", "load_in_8bit"})
+"""Keys of `train` that came later; left out while they are off, so that older studies go on."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,24 @@ class Setup:
         check_names([*self.targets, *self.scoring.metric_for, *self.train.weights, *self.train.overrides], names)
         if not self.targets:
             raise ValueError(f"A fine-tuning has at least one target; name one or more of {names}.")
+        if self.train.bits and self.lora.method == "full":
+            raise ValueError(
+                f"lora.method 'full' trains the model's own weights, which train.load_in_{self.train.bits}bit fixes in "
+                f"{self.train.bits} bits. Use method: lora, or leave load_in_{self.train.bits}bit out."
+            )
+        if self.train.processes > 1 and self.lora.dropout > 0:
+            raise ValueError("train.processes above 1 draw dropout each for itself; lora.dropout must be 0 with them.")
+        if self.train.processes > 1 and self.train.balancer.name != EQUAL:
+            raise ValueError(
+                f"Balancer {self.train.balancer.name!r} weighs whole batches, of which train.processes "
+                f"{self.train.processes} each see a part. Leave train.balancer at 'equal', or set train.processes to 1."
+            )
+        if self.train.processes > 1 and self.train.device_map:
+            raise ValueError("train.processes each load the model whole; device_map splits one. Keep one of the two.")
+        if self.train.trunk == "on" and self.lora.top is None:
+            raise ValueError(
+                "train.trunk 'on' keeps what frozen layers give; lora.layers 'all' leaves none. Use top-N."
+            )
         if not self.model:
             raise ValueError("A model is a local folder, a hub id or 'embedded'; got nothing.")
         check_fit(self.train.balancer, self.tasks, self.targets)
@@ -51,14 +75,14 @@ class Setup:
         return next(task for task in self.tasks if task.name == name)
 
     def to_json(self) -> dict[str, object]:
-        """Gives what makes scores comparable; device and threads only say where it ran."""
-        train = asdict(self.train)
-        del train["device"], train["threads"]
+        """Gives what makes scores comparable; device, threads and what saves memory only say where and how it ran."""
+        train = {name: value for name, value in asdict(self.train).items() if name not in PASSING}
+        train = {name: value for name, value in train.items() if value or name not in LATER}
         if self.train.balancer == Balance():
             del train["balancer"]  # as it was before there were any
         train["weights"], train["overrides"] = dict(sorted(train["weights"].items())), _sorted(train["overrides"])
         scoring = asdict(self.scoring)
-        del scoring["batch"], scoring["metric_for"]
+        del scoring["batch"], scoring["metric_for"], scoring["curve"]
         return {
             "scores_version": SCORES_VERSION,
             "budget": {self.budget.kind: self.budget.amount},
@@ -66,6 +90,7 @@ class Setup:
             "lora": asdict(self.lora),
             "train": train,
             "scoring": {**scoring, "measured": sorted(self.measured)},
+            **({"dropout": "in training only"} if self.lora.dropout else {}),  # once it was active in scoring too
         }
 
 

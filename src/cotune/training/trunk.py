@@ -2,7 +2,7 @@
 
 The lower layers never change in a study, so neither do their outputs, keys and values. Each node is computed alone,
 after its parent, so that what is kept depends on tokens only: not on the batch, the trial or the process that first
-needed it. It is kept in memory and, with a folder, on disk.
+needed it. It is kept in memory (a GPU's too) and on disk: with a folder for other processes, else for this one.
 """
 
 import hashlib
@@ -16,10 +16,15 @@ from cotune.training.cut import below
 from cotune.training.forest import Node
 from cotune.training.model import LanguageModel
 from cotune.training.past import Past
+from cotune.training.spill import Spill
 from cotune.training.store import Store
+from cotune.training.tiers import shelf
 
 STATES_BYTES = 1 << 30
 PASTS_BYTES = 1 << 30
+STATES_SHARE = 0.2
+PASTS_SHARE = 0.1
+"""Of a GPU's memory that is free once the model is there; what adapters are trained with needs the rest."""
 
 
 class Trunk:
@@ -33,10 +38,11 @@ class Trunk:
         self.depth = depth
         self._model = model
         self._layers = model.layers
-        dtype = str(model.dtype).removeprefix("torch.")
-        folder = cache / f"{model.fingerprint[:32]}-{depth}-{dtype}" if cache else None
-        self._states = Store(memory_bytes=STATES_BYTES, folder=folder)
-        self._pasts = Store(memory_bytes=PASTS_BYTES)
+        folder = cache / f"{model.fingerprint[:32]}-{depth}-{model.precision}" if cache else None
+        states = Store(memory_bytes=STATES_BYTES, folder=folder, spill=Spill(_near(cache)))
+        pasts = Store(memory_bytes=PASTS_BYTES, spill=Spill(_near(cache)))
+        self._states = shelf(states, model.device, share=STATES_SHARE)
+        self._pasts = shelf(pasts, model.device, share=PASTS_SHARE)
 
     def prepare(
         self, nodes: Iterable[Node], *, pasts: bool = False, progress: Callable[[int, int], None] | None = None
@@ -77,9 +83,14 @@ class Trunk:
                 self._pasts.put(_key(node), found[_key(node)])
         return torch.cat([found[_key(node)] for node in line], dim=3).to(self._model.device)
 
+    def confine(self, share: float) -> None:
+        """Keeps at most `share` of its memory, where trials run out of theirs; what leaves is read from disk."""
+        self._states.confine(share)
+        self._pasts.confine(share)
+
     @torch.no_grad()  # type: ignore[untyped-decorator]
     def _compute(self, node: Node) -> tuple[torch.Tensor, torch.Tensor]:
-        """Gives states and past of one node, on the CPU."""
+        """Gives states and past of one node, on the model's device."""
         model, start, new = self._model, node.start, len(node.ids)
         end = start + new
         past = Past(first=0, count=self.depth, columns=end)
@@ -97,7 +108,12 @@ class Trunk:
                 past_key_values=past,
                 use_cache=True,
             )
-        return given[0][0].cpu(), past.buffer[:, :, 0, :, start:].cpu().clone()
+        return given[0][0].to(model.device), past.buffer[:, :, 0, :, start:].clone()
+
+
+def _near(cache: Path | None) -> Path | None:
+    """Gives the nearest folder of a cache that is there already, for files without a name on the same disk."""
+    return next((folder for folder in (cache, *cache.parents) if folder.is_dir()), None) if cache else None
 
 
 def _key(node: Node) -> str:

@@ -29,7 +29,7 @@ class SeedNoise:
 def scored(problem: Problem, trials: Iterable[Trial]) -> list[Trial]:
     """Gives the trials that can be compared: finished, full budget, datasets of the pool, scored on all that counts."""
     pool = set(problem.names)
-    finished = [trial for trial in trials if trial.is_finished and trial.request.fidelity == 1]
+    finished = [trial for trial in trials if trial.is_full]
     return [trial for trial in finished if pool.issuperset(trial.request.mixture.names) and _has_all(problem, trial)]
 
 

@@ -6,7 +6,7 @@ from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtrit
 
 from cotune.problem import Problem
 from cotune.tally import array_score, tally_arrays
@@ -15,11 +15,11 @@ from cotune.verdict.noise import SeedNoise
 
 Array = NDArray[np.float64]
 
-POOL_FREEDOM = 1
-"""Degrees of freedom that the study's pooled seed noise counts for beside the mixtures' own.
+POOL_FREEDOM = 2
+"""Degrees of freedom that the study's pooled seed noise counts for beside the mixtures' own, at most.
 
-More makes intervals narrower, but too narrow where the winner is noisier than the rest; none makes them wider than they
-need be where it is not. `tests/verdict` holds the coverage.
+More makes intervals narrower, but too narrow where the winner is noisier than the rest, and lets more false winners
+through; none makes them wider than they need be. `tests/verdict` and `benchmarks.calibration` hold the coverage.
 """
 
 
@@ -120,22 +120,32 @@ def _interval(values: Array, again: Array | None, examples: int, chance: Chance)
     for Assessing Differential Expression, section 3, with fixed prior weight). The examples' error is the bootstrap
     of `again` [seed, resample], shrunk to what all seeds share: what differs between seeds is in the seeds' variance
     already (two-way components as in Hillis, 2007, A Comparison of Denominator Degrees of Freedom Methods for
-    Multiple Observer ROC Analysis, equation 11, where readers are our seeds). Adding a t to a bootstrap error is
-    conservative where both are about equal, as Behrens-Fisher intervals are.
+    Multiple Observer ROC Analysis, equation 11, where readers are our seeds). The sum is as wide as a t with the
+    degrees of freedom of both together (Satterthwaite, 1946, An Approximate Distribution of Estimates of Variance
+    Components, equation 17; the examples' are taken as many).
     """
     n, mean = len(values), float(values.mean())
     variance, freedom = _seed_variance(values, chance.noise)
     if again is None and not freedom:
         return Estimate(mean, None, None, n, 0)
     rng = np.random.default_rng([chance.seed, n])
-    error = np.zeros(chance.resamples)  # [resample]
-    if freedom:
-        quantiles = stdtrit(freedom, (np.arange(chance.resamples) + 0.5) / chance.resamples)
-        error += sqrt(variance / n) * rng.permutation(quantiles)  # not drawn: its tails would be noisy
+    of_examples = np.zeros(chance.resamples)  # [resample]
     if again is not None:
-        error += _example_error(again) * sqrt(examples / (examples - 1))
+        of_examples = _example_error(again) * sqrt(examples / (examples - 1))
+    quantiles = ndtri((np.arange(chance.resamples) + 0.5) / chance.resamples)
+    error = sqrt(variance / n) * rng.permutation(quantiles) + of_examples  # not drawn: its tails would be noisy
+    error *= _stretch(variance / n, freedom, float(of_examples.var()), chance.level)
     low, high = np.quantile(error, [(1 - chance.level) / 2, (1 + chance.level) / 2])
     return Estimate(mean, mean + float(low), mean + float(high), n, examples)
+
+
+def _stretch(of_seeds: float, freedom: int, of_examples: float, level: float) -> float:
+    """Gives how much wider than normal the sum of both errors is, from their variances and the seeds' freedom."""
+    if of_seeds == 0:
+        return 1.0
+    both = freedom * ((of_seeds + of_examples) / of_seeds) ** 2
+    tail = (1 + level) / 2
+    return float(stdtrit(both, tail) / ndtri(tail))
 
 
 def _seed_variance(values: Array, noise: SeedNoise) -> tuple[float, int]:

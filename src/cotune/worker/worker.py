@@ -16,18 +16,24 @@ from cotune.worker.process import Child, start, wait_until_ready
 
 @dataclass
 class _Batch:
-    """A batch that a child works on: who still waits, who runs, since when, and whether the child has left it."""
+    """A batch that a child works on: who still waits, who runs, since when, and whether the child has left it.
+
+    `begun` are the requests that were told of since the last trial: several where they run side by side.
+    """
 
     waiting: list[Request]
     running: Request
+    begun: set[Request] = field(default_factory=set)
     since: float = field(default_factory=time.monotonic)
     is_over: bool = False
 
     def note(self, message: Message | None) -> None:
         if isinstance(message, Progress) and message.request in self.waiting:
             self.running = message.request
+            self.begun.add(message.request)
         if isinstance(message, Trial) and message.request in self.waiting:
             self.waiting.remove(message.request)
+            self.begun.clear()
             self.running = self.waiting[0] if self.waiting else self.running
             self.since = time.monotonic()
         self.is_over = isinstance(message, Done | Failed)
@@ -35,17 +41,31 @@ class _Batch:
     def seconds(self) -> float:
         return time.monotonic() - self.since
 
-    def failed(self, error: str) -> Trial:
+    def is_late(self, timeout: float) -> bool:
+        """Whether those that run took longer than `timeout` for each of them."""
+        return self.seconds() > timeout * max(len(self.begun), 1)
+
+    def failures(self, error: str) -> Iterator[Trial]:
+        """Yields the failed trial of what was running; none where several were, since one of them alone is to blame."""
+        if len(self.begun) > 1:
+            return
         if self.running in self.waiting:
             self.waiting.remove(self.running)
-        return Trial(self.running, seconds=self.seconds(), error=error)
+        yield Trial(self.running, seconds=self.seconds(), error=error)
+
+    def rest(self) -> list[list[Request]]:
+        """Gives what is to be run again, in batches: one by one what ran side by side, so that the right one fails."""
+        if len(self.begun) > 1 and not self.is_over:
+            return [[request] for request in self.waiting]
+        return [self.waiting] if self.waiting and not self.is_over else []
 
 
 class Worker:
     """An evaluation that runs in a child process, which it keeps for the next batch and which dies with its parent.
 
     A crash, a kill or a hang fails the request that was running, with the reason; the rest of the batch goes to a new
-    child. Use it as a context manager, or call `close`.
+    child. Where several ran side by side, none fails yet, and each is run by itself. Use it as a context manager, or
+    call `close`.
     """
 
     def __init__(
@@ -63,7 +83,8 @@ class Worker:
             factory: Builds the evaluation in the child, given whom to tell how far it is. It is a function of an
                 importable module, or an instance of such a class that can be pickled.
             progress: Is told, in this process, how far the child is.
-            timeout: Seconds after which a request that gave no trial is killed.
+            timeout: Seconds after which a request that gave no trial is killed; those that run side by side have it
+                together, as often as they are many.
             memory: Bytes of address space that the child may use (RLIMIT_AS).
             preload: Modules that are imported once, before children are forked; heavy ones make restarts fast.
         """
@@ -91,16 +112,15 @@ class Worker:
 
     def __call__(self, requests: Sequence[Request]) -> Iterator[Trial]:
         """Yields one trial per request as the child ends it, in its order."""
-        waiting = list(requests)
-        while waiting and not self._stop.is_set():
-            batch = _Batch(waiting, waiting[0])
+        batches = [list(requests)] if requests else []
+        while batches and not self._stop.is_set():
+            batch = _Batch(batches[0], batches[0][0])
             try:
                 yield from self._run(self._started(), batch)
             finally:
                 if not batch.is_over:
                     self._kill()
-            if batch.is_over:
-                return
+            batches[:1] = batch.rest()
 
     def _run(self, child: Child, batch: _Batch) -> Iterator[Trial]:
         try:
@@ -117,13 +137,13 @@ class Worker:
                     raise message.error
                 if self._stop.is_set():
                     return
-                if not batch.is_over and batch.seconds() > self._timeout:
+                if not batch.is_over and batch.is_late(self._timeout):
                     self._kill()
-                    yield batch.failed(f"timeout after {self._timeout:g} s")
+                    yield from batch.failures(f"timeout after {self._timeout:g} s")
                     return
         except EOFError:
             if not self._stop.is_set():
-                yield batch.failed(child.death())
+                yield from batch.failures(child.death())
 
     def _started(self) -> Child:
         if self._child is None:

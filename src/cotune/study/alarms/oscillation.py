@@ -47,7 +47,7 @@ def leaders_of(problem: Problem, records: Sequence[Record], recent: int) -> list
 
     base = [record.trial for record in records if record.trial is not None and not len(record.request.mixture)]
     trials = [record.trial for record in records if is_comparable(record) and record.trial is not None]
-    scored = [trial for trial in trials if trial.is_finished]
+    scored = [trial for trial in trials if trial.is_full]
     ends = range(max(1, len(scored) - recent), len(scored) + 1)
     return [choose(problem, [*base, *scored[:end]]) for end in ends]
 

@@ -64,11 +64,11 @@ def taken_gradient(parameters: Sequence[nn.Parameter]) -> torch.Tensor:
     parts = [torch.zeros_like(p).flatten() if p.grad is None else p.grad.detach().flatten() for p in parameters]
     for parameter in parameters:
         parameter.grad = None
-    return torch.cat([part.float() for part in parts])
+    return torch.cat([part.float().to(parts[0].device) for part in parts])  # a split model's are on several
 
 
 def give_gradient(parameters: Sequence[nn.Parameter], gradient: torch.Tensor) -> None:
     """Sets the gradient of parameters from one row, [parameter]."""
     parts = gradient.split([parameter.numel() for parameter in parameters])
     for parameter, part in zip(parameters, parts, strict=True):
-        parameter.grad = part.view_as(parameter).to(parameter.dtype)
+        parameter.grad = part.view_as(parameter).to(parameter)

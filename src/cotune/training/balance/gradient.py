@@ -1,7 +1,7 @@
 """The gradient of a balanced step: asks the balancer, weighs the losses, keeps the record."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 import numpy as np
@@ -22,19 +22,28 @@ from cotune.training.balance.losses import (
 )
 from cotune.training.balance.record import Record
 from cotune.training.decoder import Decoder
+from cotune.training.errors import check_finite
 from cotune.training.example import Example
-from cotune.training.loop import check_finite
 from cotune.training.settings import Train
 from cotune.trial import Balancing
 
 
+@dataclass(frozen=True)
+class Memory:
+    """What is remembered between steps: the balancer's state, the batch before with its losses [task], the record."""
+
+    state: State
+    last: tuple[Sequence[Example], Array] | None = None
+    record: Record = field(default_factory=Record)
+
+
 @dataclass
-class Descent:
+class BalancedGradient:
     """Adds the gradient of each batch in turn as the balancer wants it.
 
     Losses that the balancer asks for keep the graphs of all packs of a batch; with `frugal` they are measured in a pass
-    of their own instead. `held` are the rows of each task that validation losses are measured on. `state` and `last`,
-    the batch before with its losses [task], are all that it remembers, but for the record.
+    of their own instead. `held` are the rows of each task that validation losses are measured on. With the
+    `memory` of another it goes on as that one would have.
     """
 
     balancer: Balancer
@@ -47,12 +56,10 @@ class Descent:
     seed: int
     frugal: bool = False
     held: Mapping[str, Sequence[Example]] = field(default_factory=dict)
-    state: State = field(init=False)
-    last: tuple[Sequence[Example], Array] | None = None
-    record: Record = field(default_factory=Record)
+    memory: Memory = field(init=False)
 
     def __post_init__(self) -> None:
-        self.state = self.balancer.start(self.tasks)
+        self.memory = Memory(self.balancer.start(self.tasks))
 
     def __call__(self, batch: Sequence[Example], step: int) -> float:
         """Adds the gradient of `batch` and gives its loss, as equal weights would have it: trials compare by it.
@@ -68,13 +75,14 @@ class Descent:
         else:
             weights = self._weights(self._ask(batch, step), batch)
             means = self._backward(self._packs(batch), weights, step)
-        self.last = batch, self._filled(by_task(self.tasks.names, batch, means))
+        last = batch, self._filled(by_task(self.tasks.names, batch, means))
+        self.memory = replace(self.memory, last=last)
         return self._mean(batch, means)
 
     @property
     def balancing(self) -> Balancing:
         """What a trial keeps of it."""
-        return self.record.balancing(self.train.balancer.name, self.tasks.names)
+        return self.memory.record.balancing(self.train.balancer.name, self.tasks.names)
 
     def _weigh(self, batch: Sequence[Example], step: int) -> Array:
         """Adds the gradient under weights that hang on the losses of the batch, and gives those, [example]."""
@@ -122,20 +130,20 @@ class Descent:
             answer_tokens(batch),
             example_losses=means,
             losses=None if means is None else self._filled(by_task(names, batch, means)),
-            previous=self.last[1] if self.last else None,
+            previous=self.memory.last[1] if self.memory.last else None,
             after=self._after() if "after" in needs else None,
             validation=self._validation(step) if "validation" in needs else None,
             gradients=gradients,
         )
-        answer, self.state = self.balancer.weigh(signals, self.state)
-        self.record = self.record.then(signals, answer)
+        answer, state = self.balancer.weigh(signals, self.memory.state)
+        self.memory = replace(self.memory, state=state, record=self.memory.record.then(signals, answer))
         return answer
 
     def _after(self) -> Array | None:
         """Gives what the batch before costs now, [task]; None before the second step."""
-        if self.last is None:
+        if self.memory.last is None:
             return None
-        batch, before = self.last
+        batch, before = self.memory.last
         now = by_task(self.tasks.names, batch, self._measured(batch))
         return np.where(np.isnan(now), before, now)
 
@@ -148,7 +156,7 @@ class Descent:
 
     def _filled(self, losses: Array) -> Array:
         """Gives losses [task] in which absent tasks have what was last seen of them, or the mean of the others."""
-        last = np.full(len(losses), np.nan) if self.last is None else self.last[1]
+        last = np.full(len(losses), np.nan) if self.memory.last is None else self.memory.last[1]
         known = np.where(np.isnan(losses), last, losses)
         return np.where(np.isnan(known), np.nanmean(losses), known)
 

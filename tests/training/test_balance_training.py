@@ -10,13 +10,14 @@ import torch
 from test_decoders import made_examples
 
 from cotune import Mixture, Request
-from cotune.training import Balance, Budget, FineTune, Lora, TaskTrain, Train
+from cotune.training import Balance, Budget, FineTune, Lora, Scoring, TaskTrain, Train
 from cotune.training.balance.choice import PLACES, made
-from cotune.training.balance.descent import Descent
 from cotune.training.balance.fitting import described
+from cotune.training.balance.gradient import BalancedGradient
 from cotune.training.forest_decoder import ForestDecoder
 from cotune.training.loop import fit
 from cotune.training.lora import adapted
+from cotune.trial import Stop
 from cotune.trial_json import trial_from_json, trial_to_json
 
 GROUP, ECHO = tiny.group_task(), tiny.echo_task()
@@ -32,11 +33,11 @@ def batches():
     return [mixed, [*second[3:], *first[4:7]], mixed[::-1]]
 
 
-def descent_of(model, trainee, train, *, pack_tokens=10**6, frugal=False):
+def balanced_gradient(model, trainee, train, *, pack_tokens=10**6, frugal=False):
     tasks = described(["a", "b", "c"], ["a"], {"a": 10, "b": 6, "c": 2})
     held = {"a": made_examples(count=2), "b": made_examples(count=3), "c": made_examples(count=4)}
     held = {name: [replace(example, task=name) for example in examples] for name, examples in held.items()}
-    return Descent(
+    return BalancedGradient(
         made(train.balancer),
         tasks,
         ForestDecoder(model),
@@ -52,17 +53,17 @@ def descent_of(model, trainee, train, *, pack_tokens=10**6, frugal=False):
 
 def trained(model, train, **options):
     with adapted(model, Lora(layers="top-2"), seed=0) as trainee:
-        descent = descent_of(model, trainee, train, **options)
+        gradient = balanced_gradient(model, trainee, train, **options)
         losses = fit(
-            descent.decoder,
+            gradient.decoder,
             trainee.parameters,
             batches(),
             train=train,
-            pack_tokens=descent.pack_tokens,
+            pack_tokens=gradient.pack_tokens,
             progress=lambda *_: None,
-            descent=descent,
+            balanced=gradient,
         )
-        return losses, trainee.state(), descent
+        return losses, trainee.state(), gradient
 
 
 def plain(model, train):
@@ -85,13 +86,13 @@ def assert_close(state, expected, atol=1e-5):
 @pytest.mark.parametrize("pack_tokens", [60, 10**6])
 def test_neither_packs_nor_a_second_pass_change_a_balanced_training(model, name, pack_tokens, installed):
     installed(name)
-    losses, state, descent = trained(model, balanced(name), pack_tokens=pack_tokens)
+    losses, state, gradient = trained(model, balanced(name), pack_tokens=pack_tokens)
     frugal_losses, frugal_state, frugal = trained(model, balanced(name), frugal=True)
     assert losses == pytest.approx(frugal_losses, rel=1e-3)
     assert_close(state, frugal_state, atol=2e-3)
-    for one, other in zip(descent.balancing.weights.values(), frugal.balancing.weights.values(), strict=True):
+    for one, other in zip(gradient.balancing.weights.values(), frugal.balancing.weights.values(), strict=True):
         assert one == pytest.approx(other, rel=2e-2)
-    assert descent.balancing.steps == (1, 2, 3)
+    assert gradient.balancing.steps == (1, 2, 3)
 
 
 @pytest.mark.parametrize("fixed", [{}, {"a": 3.0}])
@@ -110,7 +111,7 @@ def test_a_weight_scales_the_gradient_of_its_task_alone(model):
 
     def gradient(name, **options):
         with adapted(model, Lora(layers="top-2"), seed=0) as trainee:
-            descent_of(model, trainee, balanced(name, **options))(batch, 1)
+            balanced_gradient(model, trainee, balanced(name, **options))(batch, 1)
             return torch.cat([parameter.grad.flatten() for parameter in trainee.parameters])
 
     parts = {}
@@ -125,8 +126,8 @@ def test_a_weight_scales_the_gradient_of_its_task_alone(model):
 def test_what_an_absent_task_would_have_goes_to_the_others(model):
     batch = batches()[1]
     with adapted(model, Lora(layers="top-2"), seed=0) as trainee:
-        descent = descent_of(model, trainee, balanced("importance", weights={"a": 1.0, "b": 3.0, "c": 4.0}))
-        weights = descent._weights(descent._ask(sorted(batch, key=lambda e: e.task), 1), batch)
+        gradient = balanced_gradient(model, trainee, balanced("importance", weights={"a": 1.0, "b": 3.0, "c": 4.0}))
+        weights = gradient._weights(gradient._ask(sorted(batch, key=lambda e: e.task), 1), batch)
     assert weights.sum() == pytest.approx(1.0)
 
 
@@ -155,6 +156,42 @@ def test_a_balanced_trial_repeats_itself_to_the_bit_and_says_its_weights(random_
     bare = {task: replace(result, examples=type(result.examples)()) for task, result in trials[0].results.items()}
     kept = replace(trials[0], results=bare)
     assert trial_from_json(json.loads(json.dumps(trial_to_json(kept)))) == kept
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_a_balanced_trial_that_was_stopped_goes_on_as_if_it_had_not_been(random_base, name, installed):
+    installed(name)
+    train = replace(CHEAP, balancer=Balance(name, every=2, rows=4))
+    lora = Lora(layers="top-2", dropout=0.2)
+    mixture = Mixture.of(["group", "echo"])
+    halting = fine_tune(random_base, train.balancer, budget=Budget(steps=6), lora=lora)
+    (stopped,) = halting([Request(mixture, stop=Stop((("group", 1.0),), ((0.5, 0.0),)))])
+    assert (stopped.reached, stopped.balancing.steps) == (0.5, (1, 2, 3))
+    (resumed,) = halting([Request(mixture)])
+    whole = run(fine_tune(random_base, train.balancer, budget=Budget(steps=6), lora=lora), "group", "echo")
+    assert replace(resumed, seconds=0.0, curve=()) == replace(whole, seconds=0.0)
+    assert stopped.train_loss == whole.train_loss[:3]
+    epochs = {task: exposure.epochs / exposure.examples for task, exposure in whole.exposure.items()}
+    assert {task: seen.epochs / seen.examples for task, seen in stopped.exposure.items()} == pytest.approx(epochs)
+
+
+@pytest.mark.parametrize("name", ["dwa", "famo", "coba", "gradnorm"])
+def test_a_curve_changes_nothing_of_a_balanced_trial(random_base, name):
+    balancer = Balance(name, every=2, rows=4)
+    looked = run(fine_tune(random_base, balancer, scoring=Scoring(curve=2)), "group", "echo")
+    whole = run(fine_tune(random_base, balancer, scoring=Scoring()), "group", "echo")
+    assert len(looked.curve) == 2
+    assert replace(looked, seconds=0.0, curve=()) == replace(whole, seconds=0.0)
+
+
+def test_balanced_trials_of_a_batch_run_alone_and_others_side_by_side(random_base):
+    requests = [Request(Mixture.of(["group", "echo"]), seed=seed) for seed in (0, 1)]
+    wide = replace(CHEAP, width=2)
+    beside = list(fine_tune(random_base, Balance(), train=wide)(requests))
+    alone = list(fine_tune(random_base, Balance("dwa"), train=replace(wide, balancer=Balance("dwa")))(requests))
+    assert all("side by side" in trial.device for trial in beside)
+    assert not any("side by side" in trial.device for trial in alone)
+    assert all(trial.balancing for trial in alone)
 
 
 def test_one_dataset_alone_is_trained_as_without_a_balancer(random_base):
@@ -193,6 +230,10 @@ def test_rows_of_validation_are_not_trained_on(random_base):
         (lambda: Balance("equal", {"a": 1}), "has no options"),
         (lambda: Balance("coba", every=0), ">= 1"),
         (lambda: fine_tune("x", Balance("coba"), tasks=(GROUP,)), "two or more datasets"),
+        (
+            lambda: fine_tune("x", None, train=Train(processes=2, balancer=Balance("dwa"))),
+            "processes 2 each see a part",
+        ),
         (lambda: fine_tune("x", Balance("arml"), targets=("group", "echo")), "Name fewer targets"),
         (lambda: fine_tune("x", Balance("importance", {"weights": {"grup": 2.0}})), "group"),
     ],

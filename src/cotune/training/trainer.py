@@ -1,0 +1,135 @@
+"""The trainer: how an engine trains the adapter of one trial, and looks at it on its way."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from cotune.training.balance.gradient import BalancedGradient
+from cotune.training.checkpoint import checkpointed
+from cotune.training.climb import climb
+from cotune.training.decoder import Decoder
+from cotune.training.example import Example
+from cotune.training.forest import PACK_TOKENS, leaf
+from cotune.training.halted import Halted
+from cotune.training.loop import Descent, share_of
+from cotune.training.lora import Trainee
+from cotune.training.mixing import Plan
+from cotune.training.model import LanguageModel
+from cotune.training.ranks import Ranks, Train
+from cotune.training.rungs import Course, gold_of, looked_at, read_losses, rungs
+from cotune.training.scoring import Exam
+from cotune.training.setup import Setup
+from cotune.training.trunk import Trunk
+from cotune.trial import Progress, Request
+
+
+class Trainer:
+    """Trains adapters on a model's decoder, in packs, on what its trunk has kept, with all ranks of a trial."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        model: LanguageModel,
+        *,
+        trunk: Trunk | None,
+        decoder: Decoder,
+        ranks: Ranks,
+        report: Callable[[Progress], None],
+    ) -> None:
+        self._setup, self._model = setup, model
+        self._trunk, self._decoder, self._ranks, self._report = trunk, decoder, ranks, report
+        self._halted = Halted()
+
+    def train(
+        self,
+        request: Request | None,
+        drawn: Plan,
+        trainee: Trainee,
+        limit: int,
+        balanced: BalancedGradient | None = None,
+    ) -> tuple[float, ...]:
+        """Trains to the end and gives the loss of each step.
+
+        Raises:
+            TrialError: a loss or a gradient is not finite.
+        """
+        with self._learning(trainee):
+            descent = self._descent(request, drawn, trainee, limit, balanced)
+            descent.advance(descent.steps)
+        return tuple(descent.losses)
+
+    def climb(
+        self,
+        request: Request,
+        drawn: Plan,
+        trainee: Trainee,
+        limit: int,
+        exams: Sequence[Exam],
+        balanced: BalancedGradient | None = None,
+    ) -> Course:
+        """Trains, with a look at each rung, to the end or to where the request's limits stop it.
+
+        Several processes that train one trial do not stop, since they wait for each other.
+
+        Raises:
+            TrialError: a loss or a gradient is not finite.
+        """
+        asked = request if self._setup.train.processes == 1 else replace(request, stop=None)
+        points = self._setup.scoring.curve
+        seen = looked_at(exams, asked, points)
+
+        def look() -> dict[str, float]:
+            for exam in seen:
+                self.encode(request, gold_of(exam), pasts=False)
+            trainee.train(False)
+            losses = read_losses(seen, self._decoder, limit=limit)
+            trainee.train(True)
+            return losses
+
+        marks = rungs(asked, len(drawn.batches), points)
+        with self._learning(trainee):
+            descent = self._descent(request, drawn, trainee, limit, balanced)
+            return climb(asked, descent, trainee, marks, look, self._halted)
+
+    def encode(
+        self, request: Request | None, examples: Sequence[Example], *, pasts: bool, limit: int = PACK_TOKENS
+    ) -> None:
+        """Has the trunk compute what is missing of `examples`; a smaller `limit` of packs leaves it less memory."""
+        if self._trunk is not None and self._decoder.uses_trunk:
+            self._trunk.confine(limit / PACK_TOKENS)
+            nodes = (node for example in examples for node in leaf(example).line)
+            self._trunk.prepare(nodes, pasts=pasts, progress=self._stage(request, "encode"))
+
+    @contextmanager
+    def _learning(self, trainee: Trainee) -> Iterator[None]:
+        trained = self._model.layers[self._model.depth(self._setup.lora) :]
+        trainee.train(True)
+        with checkpointed(trained if self._setup.train.gradient_checkpointing else ()):
+            yield
+        trainee.train(False)
+
+    def _descent(
+        self,
+        request: Request | None,
+        drawn: Plan,
+        trainee: Trainee,
+        limit: int,
+        balanced: BalancedGradient | None,
+    ) -> Descent:
+        self._ranks.tell(Train(drawn, limit))
+        rank = self._ranks.own
+        mine = [pack for batch in drawn.batches for pack in share_of(self._decoder, batch, limit, rank)]
+        self.encode(request, [example for pack in mine for example in pack], pasts=False, limit=limit)
+        return Descent(
+            self._decoder,
+            trainee.parameters,
+            drawn.batches,
+            train=self._setup.train,
+            pack_tokens=limit,
+            progress=self._stage(request, "train"),
+            rank=rank,
+            balanced=balanced,
+        )
+
+    def _stage(self, request: Request | None, stage: str) -> Callable[[int, int], None]:
+        return lambda done, total: self._report(Progress(request, stage, done, total))
