@@ -34,10 +34,10 @@ def exhaust(
     runs: RunsFolder = None,
     as_json: AsJson = False,
 ) -> int:
-    r"""Trains every combination of a small pool into a table of scores and learning curves.
+    r"""Trains every combination of a small pool into a table.
 
-    Each dataset can be the target in turn: all are scored by metric and loss. The trials are kept in a study folder of
-    its own, so that a run that was stopped or killed goes on.
+    The table has scores and learning curves. Each dataset can be the target in turn: all are scored by metric and
+    loss. The trials are kept in a study folder of its own, so that a run that was stopped or killed goes on.
 
     \b
     cotune exhaust study.yaml --out table.npz --dry-run
