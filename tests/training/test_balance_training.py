@@ -230,10 +230,7 @@ def test_rows_of_validation_are_not_trained_on(random_base):
         (lambda: Balance("equal", {"a": 1}), "has no options"),
         (lambda: Balance("coba", every=0), ">= 1"),
         (lambda: fine_tune("x", Balance("coba"), tasks=(GROUP,)), "two or more datasets"),
-        (
-            lambda: fine_tune("x", None, train=Train(processes=2, balancer=Balance("dwa"))),
-            "processes 2 each see a part",
-        ),
+        (lambda: Train(processes=2, balancer=Balance("dwa")), "processes 2 each see a part"),
         (lambda: fine_tune("x", Balance("arml"), targets=("group", "echo")), "Name fewer targets"),
         (lambda: fine_tune("x", Balance("importance", {"weights": {"grup": 2.0}})), "group"),
     ],

@@ -6,7 +6,7 @@ from pathlib import Path
 from cotune.problem import check_names
 from cotune.task import Task
 from cotune.tasks.metrics import check_metric
-from cotune.training.balance.choice import EQUAL, Balance
+from cotune.training.balance.choice import Balance
 from cotune.training.balance.fitting import check_fit
 from cotune.training.settings import Budget, Lora, Scoring, SizePolicy, Train
 
@@ -46,11 +46,6 @@ class Setup:
             )
         if self.train.processes > 1 and self.lora.dropout > 0:
             raise ValueError("train.processes above 1 draw dropout each for itself; lora.dropout must be 0 with them.")
-        if self.train.processes > 1 and self.train.balancer.name != EQUAL:
-            raise ValueError(
-                f"Balancer {self.train.balancer.name!r} weighs whole batches, of which train.processes "
-                f"{self.train.processes} each see a part. Leave train.balancer at 'equal', or set train.processes to 1."
-            )
         if self.train.processes > 1 and self.train.device_map:
             raise ValueError("train.processes each load the model whole; device_map splits one. Keep one of the two.")
         if self.train.trunk == "on" and self.lora.top is None:
