@@ -53,7 +53,8 @@ class LossFineTune(FineTune):
     def __init__(self, work: Work, stages: Stages, *, trunk: bool, together: bool) -> None:
         """Loads the model."""
         setup = setup_of(work)
-        train = replace(setup.train, width=work.width if together else 1, trunk="on" if trunk else "off")
+        kept = "on" if trunk and setup.lora.top else "off"  # with all layers adapted there is nothing to keep
+        train = replace(setup.train, width=work.width if together else 1, trunk=kept)
         super().__init__(
             setup.model,
             setup.tasks,
