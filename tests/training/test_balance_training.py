@@ -15,7 +15,7 @@ from cotune.training.balance.choice import PLACES, made
 from cotune.training.balance.fitting import described
 from cotune.training.balance.gradient import BalancedGradient
 from cotune.training.forest_decoder import ForestDecoder
-from cotune.training.loop import fit
+from cotune.training.loop import Descent
 from cotune.training.lora import adapted
 from cotune.trial import Stop
 from cotune.trial_json import trial_from_json, trial_to_json
@@ -54,7 +54,7 @@ def balanced_gradient(model, trainee, train, *, pack_tokens=10**6, frugal=False)
 def trained(model, train, **options):
     with adapted(model, Lora(layers="top-2"), seed=0) as trainee:
         gradient = balanced_gradient(model, trainee, train, **options)
-        losses = fit(
+        descent = Descent(
             gradient.decoder,
             trainee.parameters,
             batches(),
@@ -63,14 +63,14 @@ def trained(model, train, **options):
             progress=lambda *_: None,
             balanced=gradient,
         )
-        return losses, trainee.state(), gradient
+        return tiny.to_the_end(descent), trainee.state(), gradient
 
 
 def plain(model, train):
     with adapted(model, Lora(layers="top-2"), seed=0) as trainee:
         decoder = ForestDecoder(model)
         options = {"train": train, "pack_tokens": 10**6, "progress": lambda *_: None}
-        return fit(decoder, trainee.parameters, batches(), **options), trainee.state()
+        return tiny.to_the_end(Descent(decoder, trainee.parameters, batches(), **options)), trainee.state()
 
 
 def balanced(name, **options):

@@ -3,11 +3,12 @@
 import pytest
 import torch
 from test_decoders import made_examples
+from tiny import to_the_end
 
 from cotune.training import Lora, Train
 from cotune.training.errors import TrialError
 from cotune.training.forest_decoder import ForestDecoder
-from cotune.training.loop import fit, rate
+from cotune.training.loop import Descent, rate
 from cotune.training.lora import adapted
 from cotune.training.memory import within_memory
 from cotune.training.padded_decoder import PaddedDecoder
@@ -20,10 +21,10 @@ def trained(model, decoder, *, pack_tokens=10**6, train=TRAIN):
     examples = made_examples(count=12)
     batches = [examples[:4], examples[4:8], examples[8:]]
     with adapted(model, Lora(layers="top-2"), seed=0) as trainee:
-        losses = fit(
+        descent = Descent(
             decoder, trainee.parameters, batches, train=train, pack_tokens=pack_tokens, progress=lambda *_: None
         )
-        return losses, trainee.state()
+        return to_the_end(descent), trainee.state()
 
 
 @pytest.mark.parametrize("make", [lambda m: ForestDecoder(m, Trunk(m, 2)), ForestDecoder, PaddedDecoder])

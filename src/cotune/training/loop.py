@@ -113,39 +113,6 @@ class Descent:
             self._balanced.memory = memory
 
 
-def fit(
-    decoder: Decoder,
-    parameters: Sequence[nn.Parameter],
-    batches: Sequence[Sequence[Example]],
-    *,
-    train: Train,
-    pack_tokens: int,
-    progress: Callable[[int, int], None],
-    rank: Rank = Rank(),  # noqa: B008  (frozen)
-    balanced: BalancedGradient | None = None,
-) -> tuple[float, ...]:
-    """Trains `parameters` on `batches` and gives the loss of each step; `progress` is told (done, total).
-
-    The gradient of a step is that of its whole batch, whatever `pack_tokens` bounds a pack to and whichever other
-    ranks have a share of it; with `balanced` it is that one in its place.
-
-    Raises:
-        TrialError: a loss or a gradient is not finite; nothing is updated with it.
-    """
-    descent = Descent(
-        decoder,
-        parameters,
-        batches,
-        train=train,
-        pack_tokens=pack_tokens,
-        progress=progress,
-        rank=rank,
-        balanced=balanced,
-    )
-    descent.advance(len(batches))
-    return tuple(descent.losses)
-
-
 def share_of(decoder: Decoder, batch: Sequence[Example], pack_tokens: int, rank: Rank) -> Sequence[Sequence[Example]]:
     """Gives the packs of a batch that a process works on; packs are smaller if there were too few for all."""
     ordered = sorted(batch, key=lambda example: example.task)
