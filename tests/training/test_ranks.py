@@ -17,9 +17,6 @@ from cotune.training.rank import Rank
 
 TWO = replace(TRAIN, processes=2, threads=1)
 NAMES = ("group", "echo")
-HANGS = pytest.mark.skip(
-    reason="where torch uses several threads the processes may wait for each other for ever; to be mended"
-)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +38,6 @@ def test_shares_are_the_whole_batch_once(model, size, pack_tokens):
     assert all(shares[:3])  # a process may be left without, as rows share their beginnings and are not cut
 
 
-@HANGS
 @pytest.mark.slow
 def test_two_processes_train_and_score_what_one_does(pair):
     alone, both = pair
@@ -57,13 +53,11 @@ def test_two_processes_train_and_score_what_one_does(pair):
     assert len(both.engine.ranks._helpers) == 1
 
 
-@HANGS
 @pytest.mark.slow
 def test_a_trial_repeats_itself_to_the_bit(pair):
     assert same(run(pair[1], *NAMES), run(pair[1], *NAMES))
 
 
-@HANGS
 @pytest.mark.slow
 def test_an_adapter_is_trained_and_scored_together(pair):
     alone, both = pair
@@ -75,7 +69,6 @@ def test_an_adapter_is_trained_and_scored_together(pair):
     assert all(results[name].loss == pytest.approx(wanted[name].loss, rel=1e-4) for name in NAMES)
 
 
-@HANGS
 @pytest.mark.slow
 def test_a_process_that_is_killed_ends_its_trial_and_others_take_its_place(pair):
     both = pair[1]
@@ -85,7 +78,6 @@ def test_a_process_that_is_killed_ends_its_trial_and_others_take_its_place(pair)
     assert same(run(both, *NAMES), expected)
 
 
-@HANGS
 @pytest.mark.slow
 def test_divergence_ends_the_trial_and_the_next_is_well(random_base):
     wild = fine_tune(random_base, train=replace(TWO, lr=1e30, clip=None, warmup=0), scoring=Scoring(dev_rows=2))
@@ -94,7 +86,6 @@ def test_divergence_ends_the_trial_and_the_next_is_well(random_base):
     assert wild.engine.ranks._helpers == []
 
 
-@HANGS
 @pytest.mark.slow
 def test_a_study_with_more_processes_than_packs_works(random_base):
     three = fine_tune(random_base, train=replace(TWO, processes=3, batch_examples=2), budget=Budget(steps=2))

@@ -191,6 +191,8 @@ class Ranks:
             with tempfile.TemporaryDirectory(prefix="cotune-") as folder:
                 self.tell(Meet(Path(folder, "meeting")))
                 self.own = join(Path(folder, "meeting"), rank=0, size=self._size)
+                for helper in self._helpers:
+                    helper.receive()  # it has joined as well: only now nobody reads the file any more
         except BaseException:
             self.close()
             raise
@@ -215,6 +217,7 @@ def _serve(rank: int, size: int, setup: Setup, connection: "Connection[Answer, O
         meet = connection.recv()
         if isinstance(meet, Meet):
             engine.ranks.own = join(meet.place, rank=rank, size=size)
+            connection.send({})
         while True:
             engine.follow(connection)
     except (EOFError, BrokenPipeError):
