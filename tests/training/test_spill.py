@@ -104,9 +104,9 @@ def test_a_store_that_is_confined_gives_memory_back_and_keeps_everything(small_f
         store.put(f"k{number}", torch.full((5, 2), float(number)))
     for share in (0.0002, 1.0):
         store.confine(share)
-        assert sum(tensor.nbytes for tensor in store._memory.values()) <= 200
+        assert sum(tensor.nbytes for tensor in store._memory._tensors.values()) <= 200
     assert len(store.take(f"k{number}" for number in range(12))) == 12
-    assert sum(tensor.nbytes for tensor in store._memory.values()) <= 200
+    assert sum(tensor.nbytes for tensor in store._memory._tensors.values()) <= 200
 
 
 @pytest.mark.parametrize("has_cache", [False, True])
@@ -124,7 +124,7 @@ def test_states_beyond_memory_are_computed_once(small_files, monkeypatch, model,
     for example in examples:
         trunk.past(leaf(example).line)
     assert len(calls) == len(nodes)
-    assert sum(tensor.nbytes for tensor in trunk._states._memory.values()) <= 3000
+    assert sum(tensor.nbytes for tensor in trunk._states._memory._tensors.values()) <= 3000
 
 
 def test_a_trial_beyond_memory_is_the_same_to_the_bit(small_files, monkeypatch, random_base):

@@ -28,7 +28,7 @@ def test_a_tier_gives_what_was_put_whatever_it_holds(monkeypatch, tensors, devic
         found = tier.take([*tensors, "new"])
         assert found.keys() == tensors.keys()
         assert all(torch.equal(found[key], tensor) for key, tensor in tensors.items())
-        held = sum(tensor.untyped_storage().nbytes() for tensor in tier._near.values())
+        held = sum(tensor.untyped_storage().nbytes() for tensor in tier._near._tensors.values())
         assert held <= device_bytes
         tier.flush()
     assert all(key in tier._store for key in tensors)
@@ -51,7 +51,7 @@ def test_a_confined_tier_stays_so_and_loses_nothing(tensors):
     for share in (0.5, 1.0):
         tier.confine(share)
         assert len(tier.take(tensors)) == len(tensors)
-        assert sum(tensor.nbytes for tensor in tier._near.values()) <= 500
+        assert sum(tensor.nbytes for tensor in tier._near._tensors.values()) <= 500
 
 
 def test_a_cpu_needs_no_tier():

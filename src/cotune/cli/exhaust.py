@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cotune.cli.options import AsJson, DataFolder, Overrides, RunsFolder, StudyFile
+from cotune.cli.options import Allow, AsJson, DataFolder, InProcess, Overrides, Reuse, RunsFolder, StudyFile
 from cotune.cli.run import again
 
 
@@ -19,14 +19,9 @@ def exhaust(
         int, typer.Option(metavar="N", help="Points of the learning curve, each at half the budget of the next.")
     ] = 3,
     batch: Annotated[int | None, typer.Option(metavar="N", help="Fine-tunings handed over together.")] = None,
-    reuse: Annotated[
-        list[Path] | None,
-        typer.Option("--reuse", metavar="FOLDER", help="Study folder to take equal trials from; repeatable."),
-    ] = None,
-    in_process: Annotated[bool, typer.Option("--in-process", help="Train in this process, for debugging.")] = False,
-    allow: Annotated[
-        bool, typer.Option("--allow", help="Where settings or data changed, start a new group of trials.")
-    ] = False,
+    reuse: Reuse = None,
+    in_process: InProcess = False,
+    allow: Allow = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say how many trainings and how long; train none.")
     ] = False,

@@ -32,3 +32,9 @@ TargetsFile = Annotated[
 PoolPath = Annotated[
     Path | None, typer.Option("--pool", metavar="PATH", help="Pool of datasets: a YAML file or a folder of folders.")
 ]
+Reuse = Annotated[
+    list[Path] | None,
+    typer.Option("--reuse", metavar="FOLDER", help="Study folder to take equal trials from; repeatable."),
+]
+InProcess = Annotated[bool, typer.Option("--in-process", help="Train in this process, for debugging.")]
+Allow = Annotated[bool, typer.Option("--allow", help="Where settings or data changed, start a new group of trials.")]

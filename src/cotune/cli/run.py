@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from cotune.cli.options import AsJson, DataFolder, Overrides, RunsFolder, SearchSeed, StudyFile, Targets, TargetsFile
+from cotune.cli.options import (
+    Allow,
+    AsJson,
+    DataFolder,
+    InProcess,
+    Overrides,
+    Reuse,
+    RunsFolder,
+    SearchSeed,
+    StudyFile,
+    Targets,
+    TargetsFile,
+)
 
 
 def run(
@@ -40,14 +52,9 @@ def run(
     ] = None,
     target: Targets = None,
     targets: TargetsFile = None,
-    reuse: Annotated[
-        list[Path] | None,
-        typer.Option("--reuse", metavar="FOLDER", help="Study folder to take equal trials from; repeatable."),
-    ] = None,
-    in_process: Annotated[bool, typer.Option("--in-process", help="Train in this process, for debugging.")] = False,
-    allow: Annotated[
-        bool, typer.Option("--allow", help="Where settings or data changed, start a new group of trials.")
-    ] = False,
+    reuse: Reuse = None,
+    in_process: InProcess = False,
+    allow: Allow = False,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="First make a damaged journal again from its trials.")
     ] = False,

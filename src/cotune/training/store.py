@@ -3,7 +3,6 @@
 import os
 import tempfile
 import warnings
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from hashlib import sha256
@@ -13,6 +12,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from cotune.training.recent import Recent
 from cotune.training.room import DISK_BYTES, make_room
 from cotune.training.spill import Spill
 
@@ -35,10 +35,7 @@ class Store:
         disk_bytes: int = DISK_BYTES,
         spill: Spill | None = None,
     ) -> None:
-        self._memory: OrderedDict[str, torch.Tensor] = OrderedDict()
-        self._memory_bytes = memory_bytes
-        self._bound = memory_bytes
-        self._room = memory_bytes
+        self._memory = Recent(memory_bytes)
         self._unwritten: dict[str, torch.Tensor] = {}
         self._unwritten_bytes = 0
         self._folder = folder
@@ -55,7 +52,7 @@ class Store:
         if self._folder is not None and key not in self._unwritten:
             self._unwritten[key] = tensor
             self._unwritten_bytes += tensor.nbytes
-        self._remember(key, tensor)
+        self._set_aside(self._memory.put(key, tensor))
         if self._unwritten_bytes >= SHARD_BYTES:
             self.flush()
 
@@ -66,8 +63,7 @@ class Store:
         spilled: list[str] = []
         for key in dict.fromkeys(keys):
             if key in self._memory:
-                self._memory.move_to_end(key)
-                found[key] = self._memory[key]
+                found[key] = self._memory.get(key)
             elif key in self._unwritten:
                 found[key] = self._unwritten[key]
             elif key in self._shards:
@@ -78,7 +74,7 @@ class Store:
         for path, wanted in files.items():
             read |= self._read(path, wanted)
         for key, tensor in read.items():
-            self._remember(key, tensor)
+            self._set_aside(self._memory.put(key, tensor))
         return found | read
 
     def flush(self) -> None:
@@ -112,10 +108,7 @@ class Store:
 
     def confine(self, share: float) -> None:
         """Takes at most `share` of the memory it was given, from now on."""
-        less = min(self._bound, int(share * self._memory_bytes))
-        self._room -= self._bound - less
-        self._bound = less
-        self._shed()
+        self._set_aside(self._memory.confine(share))
 
     def _read(self, path: Path, keys: list[str]) -> dict[str, torch.Tensor]:
         try:
@@ -128,19 +121,6 @@ class Store:
         with suppress(OSError):  # a cache that may only be read
             os.utime(path)
         return found
-
-    def _remember(self, key: str, tensor: torch.Tensor) -> None:
-        if key in self._memory:
-            self._room += self._memory.pop(key).nbytes
-        self._memory[key] = tensor
-        self._room -= tensor.nbytes
-        self._shed()
-
-    def _shed(self) -> None:
-        while self._room < 0:
-            least, oldest = self._memory.popitem(last=False)
-            self._room += oldest.nbytes
-            self._set_aside({least: oldest})
 
     def _set_aside(self, tensors: Mapping[str, torch.Tensor]) -> None:
         """Spills those of `tensors` that are nowhere else."""

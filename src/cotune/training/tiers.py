@@ -1,11 +1,11 @@
 """Tiers: the tensors of a store that were used last stay on the device, the others come from the store in one copy."""
 
-from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Protocol
 
 import torch
 
+from cotune.training.recent import Recent
 from cotune.training.store import SHARD_BYTES, Store
 
 
@@ -49,10 +49,7 @@ class DeviceTier:
     def __init__(self, store: Store, device: torch.device, *, device_bytes: int) -> None:
         self._store = store
         self._device = device
-        self._near: OrderedDict[str, torch.Tensor] = OrderedDict()
-        self._device_bytes = device_bytes
-        self._bound = device_bytes
-        self._room = device_bytes
+        self._near = Recent(device_bytes)
         self._unsent: dict[str, torch.Tensor] = {}
         self._unsent_bytes = 0
 
@@ -61,7 +58,7 @@ class DeviceTier:
 
     def put(self, key: str, tensor: torch.Tensor) -> None:
         """Keeps `tensor`, which is on the device, there and in the store."""
-        self._approach(key, tensor)
+        self._near.put(key, tensor)
         if key not in self._unsent:
             self._unsent[key] = tensor
             self._unsent_bytes += tensor.nbytes
@@ -74,15 +71,14 @@ class DeviceTier:
         far: list[str] = []
         for key in dict.fromkeys(keys):
             if key in self._near:
-                self._near.move_to_end(key)
-                found[key] = self._near[key]
+                found[key] = self._near.get(key)
             elif key in self._unsent:
                 found[key] = self._unsent[key]
             else:
                 far.append(key)
         fetched = _moved(self._store.take(far), self._device)
         for key, tensor in fetched.items():
-            self._approach(key, tensor)
+            self._near.put(key, tensor)
         return found | fetched
 
     def flush(self) -> None:
@@ -92,27 +88,13 @@ class DeviceTier:
 
     def confine(self, share: float) -> None:
         """Takes at most `share` of the memory it was given, on the device and in the store, from now on."""
-        less = min(self._bound, int(share * self._device_bytes))
-        self._room -= self._bound - less
-        self._bound = less
-        self._shed()
+        self._near.confine(share)
         self._store.confine(share)
 
     def _send(self) -> None:
         sent, self._unsent, self._unsent_bytes = self._unsent, {}, 0
         for key, tensor in _moved(sent, torch.device("cpu")).items():
             self._store.put(key, tensor)
-
-    def _approach(self, key: str, tensor: torch.Tensor) -> None:
-        if key in self._near:
-            self._room += self._near.pop(key).nbytes
-        self._near[key] = tensor
-        self._room -= tensor.nbytes
-        self._shed()
-
-    def _shed(self) -> None:
-        while self._room < 0:
-            self._room += self._near.popitem(last=False)[1].nbytes
 
 
 def _moved(tensors: dict[str, torch.Tensor], device: torch.device) -> dict[str, torch.Tensor]:
