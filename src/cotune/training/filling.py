@@ -70,15 +70,18 @@ class Filling:
 
     @cached_property
     def _limit(self) -> int:
-        """How many tokens run together; one node where together it would give other bits than alone."""
+        """How many tokens run together; one node where it would give other bits together than alone.
+
+        The lowest layer tells of all: its products have the shapes of the others'.
+        """
         if not self._fits:
             return 0
         if self._model.device.type != "cpu" or torch.get_num_threads() > 1:
             return PACK_TOKENS
-        nodes = _probe(self._model)
+        nodes, lowest = _probe(self._model), Filling(self._model, 1)
         known: dict[Node, torch.Tensor] = {}
-        for node, given in zip(nodes, self.run(nodes, _nothing), strict=True):
-            (alone,) = self.run([node], lambda line: torch.cat([known[each] for each in line], dim=3))
+        for node, given in zip(nodes, lowest.run(nodes, _nothing), strict=True):
+            (alone,) = lowest.run([node], lambda line: torch.cat([known[each] for each in line], dim=3))
             known[node] = alone.past
             if not (torch.equal(given.states, alone.states) and torch.equal(given.past, alone.past)):
                 return 0
