@@ -6,8 +6,9 @@ from typing import Literal
 from cotune.mixture import Mixture
 from cotune.training.engine import Engine
 from cotune.training.errors import TrialError
+from cotune.training.goal import BATCH_TOKENS
 from cotune.training.loop import warmup_steps
-from cotune.training.mixing import BATCH_TOKENS, Plan
+from cotune.training.mixing import Plan
 from cotune.training.setup import Setup
 from cotune.trial import Request
 
