@@ -3,57 +3,77 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import TypeAlias
 
 import numpy as np
 
+from cotune.training.curriculum.contract import Phase
 from cotune.training.example import Example
 from cotune.training.goal import BATCH_TOKENS, Goal
 from cotune.training.settings import Train
 
+Draw: TypeAlias = tuple[int, list[Example]]
+"""The number of a phase, and examples of one task that are drawn together."""
+
 
 @dataclass
 class Line:
-    """What was drawn of one task so far."""
+    """What was drawn of one task so far; `due` tokens of it belong before the phase in which it has `share`."""
 
     rows: Iterator[Example]
-    share: float
     quota: float
+    share: float = 1.0
+    due: float = 0.0
     tokens: int = 0
     count: int = 0
 
     @property
     def lead(self) -> float:
         """How far it is ahead of the others."""
-        return self.tokens / self.share
+        return (self.tokens - self.due) / self.share
+
+    def next(self, size: float) -> list[Example]:
+        """Takes `size` examples, or what its quota leaves of these."""
+        drawn = [next(self.rows) for _ in range(int(min(size, self.quota - self.count)))]
+        self.count += len(drawn)
+        return drawn
 
 
-def draws(rows: Mapping[str, Iterator[Example]], goal: Goal, train: Train) -> Iterator[list[Example]]:
-    """Yields the next examples of the task that is furthest behind, until the goal is met or all quotas are used."""
-    lines = {name: Line(rows[name], goal.shares[name], goal.quotas[name]) for name in rows}
+def draws(rows: Mapping[str, Iterator[Example]], goal: Goal, phases: Sequence[Phase], train: Train) -> Iterator[Draw]:
+    """Yields the next examples of the task that is furthest behind, phase by phase, until the goal is met.
+
+    A phase also ends when the quotas of all of its tasks are used.
+    """
+    lines = {name: Line(rows[name], goal.quotas[name]) for name in rows}
     tokens = count = 0
-    while open_lines := {name: line for name, line in lines.items() if line.count < line.quota}:
-        name = min(open_lines, key=lambda name: (lines[name].lead, name))
-        line = lines[name]
-        size = int(min(train.of(name).draw, line.quota - line.count, goal.examples - count))
-        drawn = [next(line.rows) for _ in range(size)]
-        new = sum(example.tokens for example in drawn)
-        if tokens and tokens + new - goal.tokens > goal.tokens - tokens:
-            return
-        yield drawn
-        line.tokens += new
-        line.count += size
-        tokens += new
-        count += size
-        if tokens >= goal.tokens or count >= goal.examples:
-            return
+    for number, phase in enumerate(phases):
+        before, mine = tokens, {name: lines[name] for name in lines if name in phase.shares}
+        for name, line in mine.items():
+            line.share = phase.shares[name]
+        while open_lines := [name for name, line in mine.items() if line.count < line.quota]:
+            name = min(open_lines, key=lambda name: (lines[name].lead, name))
+            drawn = lines[name].next(min(train.of(name).draw, goal.examples - count))
+            new = sum(example.tokens for example in drawn)
+            if tokens and tokens + new - goal.tokens > goal.tokens - tokens:
+                return
+            yield number, drawn
+            lines[name].tokens += new
+            tokens += new
+            count += len(drawn)
+            if tokens >= goal.tokens or count >= goal.examples:
+                return
+            if number + 1 < len(phases) and goal.passed(tokens, count) >= phase.until:
+                break
+        for line in mine.values():
+            line.due += line.share * (tokens - before)
 
 
-def full_batches(picks: Iterator[list[Example]], goal: Goal, train: Train) -> Iterator[tuple[Example, ...]]:
+def full_batches(picks: Iterator[Draw], goal: Goal, train: Train) -> Iterator[tuple[Example, ...]]:
     """Yields full batches: after k of them k times the batch size was drawn, to within one draw."""
     size = train.batch_examples or train.batch_tokens or BATCH_TOKENS
     batch: list[Example] = []
     drawn = made = 0
-    for examples in picks:
+    for _, examples in picks:
         batch += examples
         drawn += len(examples) if train.batch_examples else sum(example.tokens for example in examples)
         if drawn < (made + 1) * size:

@@ -28,10 +28,19 @@ def shares(request: Request, pool: Pool, *, budget: Budget, policy: SizePolicy) 
 
 @dataclass(frozen=True)
 class Goal:
-    """When to stop: after so many tokens, examples or batches, and per task after its quota of examples."""
+    """When to stop: after so many tokens, examples or batches, and per task after its quota of examples.
 
+    `wanted` are shares of the training tokens by mixture and size policy, `shares` what quotas leave of them. `limits`
+    are about the tokens of the quotas, `expected` those of the whole training; `counted` are its examples where it is
+    these that the budget counts.
+    """
+
+    wanted: Mapping[str, float]
     shares: Mapping[str, float]
     quotas: Mapping[str, float]
+    limits: Mapping[str, float]
+    expected: float
+    counted: float | None = None
     tokens: float = np.inf
     examples: float = np.inf
     steps: float = np.inf
@@ -46,11 +55,25 @@ class Goal:
         if budget.kind == "epochs":
             repeats = {name: min(parts * amount, cap) for name, parts in request.mixture.parts}
             quotas = {name: max(round(repeats[name] * rows[name]), 1) for name in rows}
-            return cls(normal({name: quotas[name] * mean_tokens(pool[name]) for name in rows}), quotas)
+            limits = {name: quotas[name] * mean_tokens(pool[name]) for name in rows}
+            return cls(normal(limits), normal(limits), quotas, limits, sum(limits.values()))
         quotas = {name: max(np.floor(cap * rows[name]), 1) for name in rows}
         limits = {name: quotas[name] * mean_tokens(pool[name]) for name in rows}
         expected = _expected_tokens(budget.kind, amount, wanted, pool, train)
-        return cls(capped(wanted, limits, expected), quotas, **{budget.kind: max(round(amount), 1)})
+        left = capped(wanted, limits, expected)
+        bounds = {budget.kind: max(round(amount), 1)}
+        most = min(expected, sum(limits.values()))
+        return cls(wanted, left, quotas, limits, most, _examples(budget.kind, amount, quotas, train), **bounds)
+
+    def passed(self, tokens: int, count: int) -> float:
+        """Gives the fraction of the training that has passed after so many tokens in so many examples."""
+        return count / self.counted if self.counted else tokens / self.expected
+
+
+def _examples(kind: str, amount: float, quotas: Mapping[str, float], train: Train) -> float | None:
+    """Gives how many examples a training has, if it is examples that are counted."""
+    size = {"examples": 1, "steps": train.batch_examples}.get(kind)
+    return min(amount * size, sum(quotas.values())) if size else None
 
 
 def _expected_tokens(kind: str, amount: float, wanted: Mapping[str, float], pool: Pool, train: Train) -> float:
