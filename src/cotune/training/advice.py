@@ -28,7 +28,8 @@ def advice(engine: Engine) -> tuple[str, ...]:
         drawn = engine.plan(everything)
     except TrialError as error:
         return (*notes, str(error))
-    return (*notes, *_rate(len(drawn.batches), setup), *_steps(drawn, setup), *_shares(drawn, setup))
+    plan_notes = (*_steps(drawn, setup), *_phases(drawn), *_shares(drawn, setup))
+    return (*notes, *_rate(len(drawn.batches), setup), *plan_notes)
 
 
 def rates(steps: int, method: Literal["lora", "full"]) -> tuple[float, float]:
@@ -63,6 +64,16 @@ def _steps(drawn: Plan, setup: Setup) -> list[str]:
     if warmup_steps(steps, setup.train) >= steps:
         notes.append(f"The warm-up takes all of the {steps} steps; lower train.warmup.")
     return notes
+
+
+def _phases(drawn: Plan) -> list[str]:
+    sizes = [sum(lesson.tokens.values()) for lesson in drawn.lessons]
+    brief = sum(size * len(drawn.batches) < sum(sizes) for size in sizes)
+    if len(sizes) < 2 or not brief:
+        return []
+    return [
+        f"{brief} of {len(sizes)} phases of the curriculum are shorter than a batch, which mixes them; raise the budget."
+    ]
 
 
 def _lengths(engine: Engine) -> list[str]:

@@ -71,7 +71,7 @@ class Engine:
         self._trainer = Trainer(
             setup, self.model, trunk=self._trunk, decoder=self._decoder, ranks=self.ranks, report=report
         )
-        self._difficulty = Difficulty(self._trainer, self._decoder)
+        self.difficulty = Difficulty(self._trainer, self._decoder)
         self._crew = Crew(self._kit(), self.run) if self._has_sides() else None
 
     @property
@@ -98,7 +98,7 @@ class Engine:
             TrialError: a task has no rows to train on.
         """
         setup, (pool, _) = self.setup, self._rows(request.mixture.names)
-        lessons = Lessons(timetable(setup.train.curriculum), frozenset(setup.targets), self._difficulty)
+        lessons = Lessons(timetable(setup.train.curriculum), frozenset(setup.targets), self.difficulty)
         return plan(request, pool, budget=setup.budget, policy=setup.size_policy, train=setup.train, lessons=lessons)
 
     def _rows(self, names: Sequence[str]) -> tuple[dict[str, list[Example]], dict[str, list[Example]]]:
