@@ -147,5 +147,14 @@ def test_an_unfit_curriculum_is_refused_before_a_model_is_loaded(choice, changes
         fine_tune("no-such-model", choice, **changes)
 
 
+def test_phases_shorter_than_a_batch_are_pointed_out(random_base):
+    def notes(steps):
+        warnings = fine_tune(random_base, CHOICES["alternate"], budget=Budget(steps=steps)).warnings()
+        return [note for note in warnings if "phases" in note]
+
+    assert notes(4) == ["2 of 4 phases of the curriculum are shorter than a batch and mix; raise the budget."]
+    assert notes(40) == []
+
+
 def test_rows_of_one_dataset_can_be_put_in_order():
     fine_tune("no-such-model", CHOICES["examples"], tasks=(GROUP,))

@@ -71,9 +71,7 @@ def _phases(drawn: Plan) -> list[str]:
     brief = sum(size * len(drawn.batches) < sum(sizes) for size in sizes)
     if len(sizes) < 2 or not brief:
         return []
-    return [
-        f"{brief} of {len(sizes)} phases of the curriculum are shorter than a batch, which mixes them; raise the budget."
-    ]
+    return [f"{brief} of {len(sizes)} phases of the curriculum are shorter than a batch and mix; raise the budget."]
 
 
 def _lengths(engine: Engine) -> list[str]:
