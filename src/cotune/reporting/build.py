@@ -7,6 +7,7 @@ from cotune import __version__
 from cotune.journal import LogEntry
 from cotune.mixture import Mixture
 from cotune.problem import Problem
+from cotune.reporting.balance import balanced
 from cotune.reporting.calibration import calibration
 from cotune.reporting.lines import curve, dataset_lines, share_lines, trial_line
 from cotune.reporting.logged import final_leads, final_scores, standing_alarms, stop_rule, versions
@@ -72,6 +73,7 @@ def build_report(
         test_leads=leads,
         test_sentence=_test_sentence(problem, test, leads),
         composites=composites(problem, trials, judged),
+        balanced=balanced(problem, trials, judged),
         datasets=tuple(dataset_lines(problem, similarity or {})),
         cost=_cost(records, log),
         stopped=stop_rule(log),

@@ -1,6 +1,7 @@
 """Which charts a report shows, and the figures that go into them."""
 
 from cotune.reporting import charts
+from cotune.reporting.balance_charts import conflict_matrix, weights_over_time
 from cotune.reporting.charts import Bar
 from cotune.reporting.front_chart import front_chart
 from cotune.reporting.report import FinalScore, Report
@@ -47,6 +48,10 @@ def drawings(report: Report) -> dict[str, str]:
         found |= _curves(report)
     if any(trial.predicted is not None and trial.value is not None for trial in report.trials):
         found["predictions"] = charts.predicted_against_measured(report.trials, unit=unit)
+    if report.balanced and report.balanced.weights:
+        found["weights"] = weights_over_time(report.balanced)
+    if report.balanced and report.balanced.conflicts:
+        found["conflicts"] = conflict_matrix(report.balanced.conflicts)
     if report.shares:
         found["shares"] = charts.shares(report.shares)
     return found

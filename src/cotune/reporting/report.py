@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from cotune.reporting.balance import Balanced
 from cotune.verdict import Verdict
 from cotune.verdict.effects import Effect
 
@@ -151,6 +152,7 @@ class Report:
     test_leads: tuple[FinalLead, ...]
     test_sentence: str
     composites: tuple[Composite, ...]
+    balanced: Balanced | None
     datasets: tuple[DatasetLine, ...]
     cost: Cost
     stopped: str
