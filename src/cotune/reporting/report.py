@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cotune.reporting.balance import Balanced
-from cotune.verdict import Verdict
+from cotune.verdict import Contest, Verdict
 from cotune.verdict.effects import Effect
 
 State = Literal["done", "failed", "pending"]
@@ -153,6 +153,7 @@ class Report:
     test_sentence: str
     composites: tuple[Composite, ...]
     balanced: Balanced | None
+    contest: Contest | None
     datasets: tuple[DatasetLine, ...]
     cost: Cost
     stopped: str

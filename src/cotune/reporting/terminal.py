@@ -13,6 +13,7 @@ from cotune.reporting.front_chart import place_of
 from cotune.reporting.html import duration
 from cotune.reporting.report import Report
 from cotune.reporting.svg import short
+from cotune.verdict import Contest
 from cotune.verdict.effects import Effect
 from cotune.verdict.front import Front
 from cotune.verdict.wording import points
@@ -39,6 +40,9 @@ def render_terminal(report: Report, console: Console) -> None:
         console.print(_guards(report))
     if report.verdict.front is not None:
         console.print(_front(report.verdict.front))
+    if report.contest is not None:
+        console.print(plain(report.contest.sentence))
+        console.print(_contest(report.contest, report.unit))
     if report.balanced is not None:
         console.print(_weights(report.balanced))
     bars = console.width >= ROOMY
@@ -123,6 +127,16 @@ def _front(front: Front) -> Table:
     for line in shown:
         scores = [_uncertain(line.scores[name], line.errors[name]) for name in front.reference]
         table.add_row(_name(line.title), *scores, str(line.seeds), plain(place_of(line)))
+    return table
+
+
+def _contest(found: Contest, unit: str) -> Table:
+    columns = ["balancer", unit, "seeds", f"lead over {found.own}"]
+    table = _table("\nBalancers on the winner's mixture", columns, columns[1:])
+    table.add_row(plain(found.own), points(found.own_value.mean), str(found.own_value.seeds), "")
+    for rival in found.rivals:
+        lead = _reach(rival.lead.mean, rival.lead.low, rival.lead.high, sign=True)
+        table.add_row(plain(rival.balancer), points(rival.value.mean), str(rival.lead.seeds), lead)
     return table
 
 
