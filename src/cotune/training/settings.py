@@ -5,9 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from cotune.training.balance.choice import EQUAL, Balance
-
-Loss = Literal["cross_entropy", "label_smoothing", "focal"]
-LOSSES: tuple[Loss, ...] = ("cross_entropy", "label_smoothing", "focal")
+from cotune.training.loss.choice import BY_STATE, LOSSES, OPTIONS, Loss, check_loss_options
 
 MOST_POINTS = 8
 """Most points of a learning curve: the first is then after 1/256 of the budget."""
@@ -110,18 +108,29 @@ class Lora:
 class TaskTrain:
     """What one task trains with instead of the common settings; None keeps the common value.
 
-    `draw` rows of the task always enter a batch together, which makes it the task's own batch size.
+    `draw` rows of the task always enter a batch together, which makes it the task's own batch size. `lr` is a factor on
+    the learning rate for what comes from this task: see `losses.pace`. `costs` says by right and given label what a
+    wrong label costs, for the loss `cost_sensitive`.
     """
 
     weight: float = 1.0
     loss: Loss | None = None
     max_length: int | None = None
     draw: int = 1
+    lr: float | None = None
+    loss_options: Mapping[str, float] = field(default_factory=dict)
+    costs: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _check_positive("train.overrides", {"weight": self.weight, "max_length": self.max_length, "draw": self.draw})
+        amounts = {"weight": self.weight, "max_length": self.max_length, "draw": self.draw, "lr": self.lr}
+        _check_positive("train.overrides", amounts)
         if self.loss is not None:
             _check_choice("train.overrides.loss", self.loss, LOSSES)
+        bad = {
+            one: costs for one, costs in self.costs.items() if not all(0 <= c < float("inf") for c in costs.values())
+        }
+        if bad or any(costs.get(one, 0) > 0 for one, costs in self.costs.items()):
+            raise ValueError(f"Costs are >= 0 and finite, and 0 for the right label; got {dict(self.costs)}.")
 
 
 @dataclass(frozen=True)
@@ -146,6 +155,7 @@ class Train:
     loss: Loss = "cross_entropy"
     smoothing: float = 0.1
     focal_gamma: float = 2.0
+    loss_options: Mapping[str, float] = field(default_factory=dict)
     weights: Mapping[str, float] = field(default_factory=dict)
     overrides: Mapping[str, TaskTrain] = field(default_factory=dict)
     balancer: Balance = field(default_factory=Balance)
@@ -190,6 +200,14 @@ class Train:
                 f"Balancer {self.balancer.name!r} weighs whole batches, of which train.processes {self.processes} each "
                 "see a part. Leave train.balancer at 'equal', or set train.processes to 1."
             )
+        check_loss_options("train.loss_options", self.loss, self.loss_options)
+        for name in self.overrides:
+            check_loss_options(f"train.overrides.{name}.loss_options", self.loss_of(name), self.of(name).loss_options)
+        if self.processes > 1 and self.compares:
+            raise ValueError(
+                f"Losses {sorted(BY_STATE)} compare the rows of whole batches, of which train.processes "
+                f"{self.processes} each see a part. Choose another loss, or set train.processes to 1."
+            )
         if self.max_length < 16:
             raise ValueError(f"train.max_length is >= 16 tokens; got {self.max_length}.")
         unit = {"smoothing": self.smoothing, "betas[0]": self.betas[0], "betas[1]": self.betas[1]}
@@ -206,9 +224,23 @@ class Train:
         """How many bits the frozen model's linear weights are loaded in; None as stored."""
         return 4 if self.load_in_4bit else 8 if self.load_in_8bit else None
 
+    @property
+    def compares(self) -> bool:
+        """Whether a loss compares the rows of a batch."""
+        return not BY_STATE.isdisjoint({self.loss, *(own.loss for own in self.overrides.values())})
+
     def weight(self, name: str) -> float:
         """Gives the factor on the loss of task `name`."""
-        return self.weights.get(name, 1.0) * self.of(name).weight
+        return self.weights.get(name, 1.0) * self.of(name).weight * self.rate_of(name)
+
+    def rate_of(self, name: str) -> float:
+        """Gives the factor on the learning rate for what comes from task `name`."""
+        return self.of(name).lr or 1.0
+
+    def options_of(self, name: str) -> dict[str, float]:
+        """Gives the options of the loss of task `name`: its own, the common ones if it keeps the common loss."""
+        common = self.loss_options if self.loss_of(name) == self.loss else {}
+        return {**OPTIONS[self.loss_of(name)], **common, **self.of(name).loss_options}
 
     def loss_of(self, name: str) -> Loss:
         """Gives the loss of task `name`."""

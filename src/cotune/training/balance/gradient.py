@@ -10,7 +10,6 @@ from torch import nn
 
 from cotune.training.balance.contract import Answer, Array, Balancer, Signals, State, Tasks, told
 from cotune.training.balance.losses import (
-    Pack,
     answer_tokens,
     by_task,
     example_means,
@@ -24,6 +23,8 @@ from cotune.training.balance.record import Record
 from cotune.training.decoder import Decoder
 from cotune.training.errors import check_finite
 from cotune.training.example import Example
+from cotune.training.loss.stakes import Stakes
+from cotune.training.losses import Pack
 from cotune.training.settings import Train
 from cotune.trial import Balancing
 
@@ -56,6 +57,7 @@ class BalancedGradient:
     seed: int
     frugal: bool = False
     held: Mapping[str, Sequence[Example]] = field(default_factory=dict)
+    stakes: Mapping[str, Stakes] = field(default_factory=dict)
     memory: Memory = field(init=False)
 
     def __post_init__(self) -> None:
@@ -178,7 +180,7 @@ class BalancedGradient:
         return np.asarray(scale * weights[owner] * fixed * tokens / total[owner])
 
     def _packs(self, batch: Sequence[Example]) -> Iterator[Pack]:
-        return packs(self.decoder, batch, self.train, self.pack_tokens)
+        return packs(self.decoder, batch, self.train, self.pack_tokens, self.stakes)
 
     def _measured(self, batch: Sequence[Example]) -> Array:
         """Gives the mean loss of each example without gradients, [example]; a forward pass."""
