@@ -11,6 +11,7 @@ import torch
 from cotune.task import Split
 from cotune.training.adapter import Adapter
 from cotune.training.balance.choice import EQUAL, made
+from cotune.training.balance.facts import facts_of
 from cotune.training.balance.fitting import described
 from cotune.training.balance.gradient import BalancedGradient
 from cotune.training.balance.held import held_out
@@ -234,6 +235,8 @@ class Engine:
         if balancer is None or len(names) < 2:
             return None
         kept, held = self._rows(names)
+        tasks = [self.setup.task(name) for name in names]
+        facts = facts_of(balancer.needs, tasks, kept, self.pool(self.setup.targets))
         return BalancedGradient(
             balancer,
             described(names, self.setup.targets, {name: len(rows) for name, rows in kept.items()}),
@@ -246,6 +249,7 @@ class Engine:
             frugal=limit < PACK_TOKENS,
             held=held,
             stakes=self._stakes(names),
+            facts=facts,
         )
 
     def _sit(self, request: Request | None, exams: Sequence[Exam], limit: int) -> Results:

@@ -12,7 +12,7 @@ from cotune.training.forest import Forest, leaf, packs, plant
 from cotune.training.greedy import Draft, agree, go_on
 from cotune.training.model import LanguageModel
 from cotune.training.past import Past
-from cotune.training.states import listening, own_prompt
+from cotune.training.states import listening
 from cotune.training.trunk import Trunk
 
 
@@ -40,7 +40,7 @@ class ForestDecoder:
         with listening(self._model.module) as heard:
             logits = self._run(forest, examples, None)
         pairs = zip(forest.places, examples, strict=True)
-        own = [[places[spot] for spot in own_prompt(example)] for places, example in pairs]
+        own = [[places[spot] for spot in example.own] for places, example in pairs]
         return logits, torch.stack([heard[0][0, columns].mean(dim=0) for columns in own])
 
     @torch.no_grad()  # type: ignore[untyped-decorator]

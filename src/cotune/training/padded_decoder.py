@@ -14,7 +14,7 @@ from transformers import GenerationConfig
 from cotune.training.decoder import Generation, Reading, answer_losses
 from cotune.training.example import Example
 from cotune.training.model import LanguageModel
-from cotune.training.states import listening, own_prompt
+from cotune.training.states import listening
 
 
 class PaddedDecoder:
@@ -55,7 +55,7 @@ class PaddedDecoder:
         """Gives the logits, and the mean last hidden state of each row's own prompt, [example, hidden]."""
         with listening(self._model.module) as heard:
             logits = self.logits(examples)
-        own = [list(own_prompt(example)) for example in examples]
+        own = [list(example.own) for example in examples]
         return logits, torch.stack([heard[0][row, columns].mean(dim=0) for row, columns in enumerate(own)])
 
     @torch.no_grad()  # type: ignore[untyped-decorator]

@@ -58,6 +58,11 @@ class Setup:
             raise ValueError("A model is a local folder, a hub id or 'embedded'; got nothing.")
         check_fit(self.train.balancer, self.tasks, self.targets)
         check_losses(self.train, self.tasks)
+        if self.train.compares and self.train.balancer.name == "private":
+            raise ValueError(
+                "Balancer 'private' cuts the gradient of each row apart; losses that compare rows have none. Choose "
+                "another loss or balancer."
+            )
         for task in self.tasks:
             if task.name in self.measured:
                 check_metric(task.kind, task.metric)

@@ -1,4 +1,4 @@
-"""Last hidden states: what a row's own prompt becomes, as one vector."""
+"""Last hidden states of a model's passes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,8 +7,6 @@ from typing import Any
 import torch
 from torch import nn
 from transformers import PreTrainedModel
-
-from cotune.training.example import Example
 
 
 @contextmanager
@@ -24,9 +22,3 @@ def listening(module: PreTrainedModel) -> Iterator[list[torch.Tensor]]:
         yield heard
     finally:
         handle.remove()
-
-
-def own_prompt(example: Example) -> range:
-    """Gives the positions of the prompt that its task's rows do not have in common; the last one if there are none."""
-    last = len(example.prompt) - 1
-    return range(min(example.cuts[0] if example.cuts else 0, last), last + 1)
