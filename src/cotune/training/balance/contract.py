@@ -86,13 +86,14 @@ class Answer:
     """What a balancer says of a step, in one of three ways.
 
     `weights` are factors on the tasks' mean losses [task], `examples` on the examples' mean losses [example], and
-    `gradient` is the merged gradient itself [parameter], which needs gradients by task. `spent` [task, way of counting]
-    is the privacy that was given up so far, for the record.
+    `gradient` is the merged gradient itself [parameter], which needs gradients by task. For the record alone are
+    `shares` [task], what went into that gradient, and `spent` [task, way of counting], the privacy given up so far.
     """
 
     weights: Array | None = None
     examples: Array | None = None
     gradient: "torch.Tensor | None" = None
+    shares: Array | None = None
     spent: Array | None = None
 
     def __post_init__(self) -> None:

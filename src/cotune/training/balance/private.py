@@ -56,7 +56,8 @@ class Private:
         noise = torch.from_numpy(draws).to(sums) * (self.noise * self.clip)
         seen = state["seen"] + np.bincount(signals.owner, minlength=len(signals.tasks.rows))
         later = {**state, "seen": seen, "steps": state["steps"] + 1}
-        return Answer(gradient=(weights @ sums + noise) / count, spent=self.epsilons(signals.tasks, later)), later
+        gradient, cost = (weights @ sums + noise) / count, self.epsilons(signals.tasks, later)
+        return Answer(gradient=gradient, shares=state["weights"], spent=cost), later
 
     def epsilons(self, tasks: Tasks, state: State) -> Array:
         """Gives the two epsilons of each task after the steps of `state`, [task, 2]."""

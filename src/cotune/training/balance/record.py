@@ -24,7 +24,7 @@ class Record:
 
     def then(self, signals: Signals, answer: Answer) -> "Record":
         """Gives the record with one step more."""
-        weights = answer.weights
+        weights = answer.shares if answer.weights is None else answer.weights
         if answer.examples is not None:
             count = len(signals.tasks.names)
             weights = np.bincount(signals.owner, weights=answer.examples, minlength=count).astype(np.float64)
