@@ -1,12 +1,12 @@
 """What the trainer exposes to balancers (hooks H1, H2, H7 and H11), seen by one that only listens."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
-from test_balance_training import CHEAP, balanced_gradient, batches
+from test_balance_training import CHEAP, balanced, balanced_gradient, batches
 from torch.nn.functional import cross_entropy
 
 from cotune.training import Lora
@@ -36,7 +36,7 @@ def listened(model, answers):
     """Gives what a listener heard in three steps, the gradient before each, and each row's loss before its step."""
     losses, pulls = [], []
     with adapted(model, Lora(layers="top-2"), seed=0) as trainee:
-        gradient = balanced_gradient(model, trainee, replace(CHEAP, clip=None))
+        gradient = balanced_gradient(model, trainee, balanced("mftcoder"))
         gradient.balancer = listener = Listener(tuple(answers))
 
         def step_of(batch, step):
