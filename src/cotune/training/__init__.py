@@ -4,7 +4,8 @@ from cotune.training.balance.choice import Balance
 from cotune.training.curriculum.choice import Curriculum
 from cotune.training.curriculum.written import Stage
 from cotune.training.fine_tune import Estimate, FineTune
-from cotune.training.settings import Budget, Lora, Scoring, SizePolicy, TaskTrain, Train
+from cotune.training.settings import Budget, Lora, Scoring, SizePolicy, Train
+from cotune.training.task_train import TaskTrain
 
 __all__ = [
     "Balance",

@@ -11,6 +11,7 @@ import torch
 from cotune.task import Split
 from cotune.training.adapter import Adapter
 from cotune.training.balance.choice import EQUAL, made
+from cotune.training.balance.facts import facts_of
 from cotune.training.balance.fitting import described
 from cotune.training.balance.gradient import BalancedGradient
 from cotune.training.balance.held import held_out
@@ -24,6 +25,8 @@ from cotune.training.exams import exams_of
 from cotune.training.forest import PACK_TOKENS
 from cotune.training.forest_decoder import ForestDecoder
 from cotune.training.lora import State, Trainee, adapted, targets
+from cotune.training.loss.choice import PLAIN
+from cotune.training.loss.made import StakesByTask
 from cotune.training.memory import within_memory
 from cotune.training.mixing import Plan, exposed, plan
 from cotune.training.model import device_of, load_model
@@ -67,9 +70,16 @@ class Engine:
         self.ranks = Ranks(setup, size=setup.train.processes)
         self._report = report
         self._pool: dict[str, list[Example]] = {}
+        self._stakes = StakesByTask(setup.tasks, self.pool, self.encoder, setup.train)
         self._exams: dict[tuple[Split, int | None], list[Exam]] = {}
         self._trainer = Trainer(
-            setup, self.model, trunk=self._trunk, decoder=self._decoder, ranks=self.ranks, report=report
+            setup,
+            self.model,
+            trunk=self._trunk,
+            decoder=self._decoder,
+            ranks=self.ranks,
+            report=report,
+            stakes=self._stakes,
         )
         self.difficulty = Difficulty(self._trainer, self._decoder)
         self._crew = Crew(self._kit(), self.run) if self._has_sides() else None
@@ -230,6 +240,8 @@ class Engine:
         if balancer is None or len(names) < 2:
             return None
         kept, held = self._rows(names)
+        tasks = [self.setup.task(name) for name in names]
+        facts = facts_of(balancer.needs, tasks, kept, self.pool(self.setup.targets))
         return BalancedGradient(
             balancer,
             described(names, self.setup.targets, {name: len(rows) for name, rows in kept.items()}),
@@ -241,6 +253,8 @@ class Engine:
             request.seed,
             frugal=limit < PACK_TOKENS,
             held=held,
+            stakes=self._stakes(names),
+            facts=facts,
         )
 
     def _sit(self, request: Request | None, exams: Sequence[Exam], limit: int) -> Results:
@@ -263,11 +277,13 @@ class Engine:
     def _has_sides(self) -> bool:
         """Whether trials can run side by side: adapters, on a whole model in one process that takes the fast path.
 
-        Those with a balancer run alone: it weighs the batch of one trial.
+        Those with a balancer run alone: it weighs the batch of one trial; so do those with losses that need more than
+        the logits.
         """
         train = self.setup.train
         is_single = train.processes == 1 and not self.model.is_split
         is_plain = is_single and not train.gradient_checkpointing and train.balancer.name == EQUAL
+        is_plain = is_plain and all(train.loss_of(task.name) in PLAIN for task in self.setup.tasks)
         is_fit = self.setup.lora.method == "lora" and isinstance(self._decoder, ForestDecoder)
         return is_plain and is_fit and most_of(train.width, self.model.device) > 1
 
