@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from cotune.training.balance.choice import EQUAL, Balance
+from cotune.training.balance.choice import Balance
 
 Loss = Literal["cross_entropy", "label_smoothing", "focal"]
 LOSSES: tuple[Loss, ...] = ("cross_entropy", "label_smoothing", "focal")
@@ -185,10 +185,10 @@ class Train:
             raise ValueError("A model has 4-bit or 8-bit weights; got both train.load_in_4bit and 8bit. Keep one.")
         if self.width != "auto" and (not isinstance(self.width, int) or self.width < 1):
             raise ValueError(f"train.width is 'auto' or a whole number of trials >= 1; got {self.width!r}.")
-        if self.processes > 1 and self.balancer.name != EQUAL:
+        if self.processes > 1 and self.balancer.is_on:
             raise ValueError(
-                f"Balancer {self.balancer.name!r} weighs whole batches, of which train.processes {self.processes} each "
-                "see a part. Leave train.balancer at 'equal', or set train.processes to 1."
+                f"Balancer {self.balancer.name!r} looks at whole batches, of which train.processes {self.processes} "
+                "each see a part. Leave train.balancer at 'equal' without conflicts, or set train.processes to 1."
             )
         if self.max_length < 16:
             raise ValueError(f"train.max_length is >= 16 tokens; got {self.max_length}.")

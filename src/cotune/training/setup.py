@@ -1,12 +1,13 @@
 """The setup of a study's training: model, tasks, targets and all settings, checked together."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from cotune.problem import check_names
 from cotune.task import Task
 from cotune.tasks.metrics import check_metric
-from cotune.training.balance.choice import Balance
+from cotune.training.balance.choice import Balance, needs_of
+from cotune.training.balance.contract import UNDROPPED
 from cotune.training.balance.fitting import check_fit
 from cotune.training.settings import Budget, Lora, Scoring, SizePolicy, Train
 
@@ -55,10 +56,19 @@ class Setup:
         if not self.model:
             raise ValueError("A model is a local folder, a hub id or 'embedded'; got nothing.")
         check_fit(self.train.balancer, self.tasks, self.targets)
+        if self.lora.method == "full" and self.lora.top is None and self._balancer_needs & {"hidden", "saliency"}:
+            raise ValueError(
+                f"Balancer {self.train.balancer.name!r} merges gradients under the output layer, which lora.method "
+                "'full' with layers 'all' trains as well. Use top-N, or method: lora."
+            )
         for task in self.tasks:
             if task.name in self.measured:
                 check_metric(task.kind, task.metric)
                 _check_rows(task)
+
+    @property
+    def _balancer_needs(self) -> frozenset[str]:
+        return needs_of(self.train.balancer)
 
     @property
     def measured(self) -> frozenset[str]:
@@ -73,7 +83,8 @@ class Setup:
         """Gives what makes scores comparable; device, threads and what saves memory only say where and how it ran."""
         train = {name: value for name, value in asdict(self.train).items() if name not in PASSING}
         train = {name: value for name, value in train.items() if value or name not in LATER}
-        if self.train.balancer == Balance():
+        train["balancer"] = self._balancer_to_json()
+        if not train["balancer"]:
             del train["balancer"]  # as it was before there were any
         train["weights"], train["overrides"] = dict(sorted(train["weights"].items())), _sorted(train["overrides"])
         scoring = asdict(self.scoring)
@@ -85,8 +96,18 @@ class Setup:
             "lora": asdict(self.lora),
             "train": train,
             "scoring": {**scoring, "measured": sorted(self.measured)},
-            **({"dropout": "in training only"} if self.lora.dropout else {}),  # once it was active in scoring too
+            **({"dropout": self._dropout()} if self.lora.dropout else {}),  # once it was active in scoring too
         }
+
+    def _balancer_to_json(self) -> dict[str, object]:
+        """Gives what of the balancer changes scores; what came later is left out while it is off."""
+        chosen = replace(self.train.balancer, conflicts=0)
+        later = {"conflicts"} | ({"at"} if chosen.at == Balance().at else set())
+        return {} if chosen == Balance() else {key: value for key, value in asdict(chosen).items() if key not in later}
+
+    def _dropout(self) -> str:
+        looks = ", and off where a balancer looks" if self._balancer_needs & UNDROPPED else ""  # once it was on there
+        return f"in training only{looks}"
 
 
 def _sorted(overrides: dict[str, object]) -> dict[str, object]:
