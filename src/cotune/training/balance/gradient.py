@@ -1,29 +1,19 @@
 """The gradient of a balanced step: asks the balancer, weighs the losses, keeps the record."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 
 import numpy as np
 import torch
 from torch import nn
 
-from cotune.training.balance.ahead import again, chance, shifted
+from cotune.training.balance.ahead import again, chance
 from cotune.training.balance.choice import needs_of
 from cotune.training.balance.contract import Answer, Array, Balancer, Need, Signals, State, Tasks, told
-from cotune.training.balance.hidden import by_owner, halved
-from cotune.training.balance.losses import (
-    Pack,
-    answer_tokens,
-    by_task,
-    example_means,
-    give_gradient,
-    owners,
-    packs,
-    taken_gradient,
-    weighted_sum,
-)
+from cotune.training.balance.hidden import by_owner
+from cotune.training.balance.losses import answer_tokens, by_task, example_means, give_gradient, owners
+from cotune.training.balance.passes import Passes
 from cotune.training.balance.record import Record, cosines
 from cotune.training.decoder import Decoder
 from cotune.training.errors import check_finite
@@ -63,8 +53,10 @@ class BalancedGradient:
     still: Callable[[], AbstractContextManager[None]] | None = None
     memory: Memory = field(init=False)
     needs: frozenset[Need] = field(init=False)
+    passes: Passes = field(init=False)
 
     def __post_init__(self) -> None:
+        self.passes = Passes(self.decoder, self.parameters, self.train, self.pack_tokens, self.still)
         self.memory = Memory(self.balancer.start(self.tasks))
         self.needs = self.balancer.needs | needs_of(self.train.balancer)
 
@@ -83,8 +75,8 @@ class BalancedGradient:
         if not every or (step - 1) % every or merges:
             return
         batch = self._sorted(batch)
-        with self._quietly():
-            matrix, _ = self._by_task(batch, step)
+        with self.passes.quietly():
+            matrix, _ = self.passes.by_task(batch, step)
         if not self.takes_part:
             self._ask(batch, step)
         self._note(batch, step, matrix)
@@ -104,8 +96,8 @@ class BalancedGradient:
             means = self._weigh(batch, step)
         else:
             weights = self._weights(self._ask(batch, step), batch)
-            means = self._backward(self._packs(batch), weights, step)
-        seen = self._looked_at(batch) if self.still and "after" in self.needs else means
+            means = self.passes.backward(self.passes.packs(batch), weights, step)
+        seen = self.passes.looked_at(batch) if self.still and "after" in self.needs else means
         last = batch, self._filled(by_task(self.tasks.names, batch, seen))
         self.memory = replace(self.memory, last=last)
         return self._mean(batch, means)
@@ -117,22 +109,22 @@ class BalancedGradient:
 
     def _weigh(self, batch: Sequence[Example], step: int) -> Array:
         """Adds the gradient under weights that hang on the losses of the batch, and gives those, [example]."""
-        made = None if self.frugal else list(self._packs(batch))
-        means = self._measured(batch) if made is None else example_means(made)
+        made = None if self.frugal else list(self.passes.packs(batch))
+        means = self.passes.measured(batch) if made is None else example_means(made)
         check_finite("loss", self._mean(batch, means), step)
         weights = self._weights(self._ask(batch, step, means), batch)
-        self._backward(self._packs(batch) if made is None else made, weights, step)
+        self.passes.backward(self.passes.packs(batch) if made is None else made, weights, step)
         return means
 
     def _merge(self, batch: Sequence[Example], step: int) -> Array:
         """Sets the gradient merged from those of the tasks, and gives the losses, [example]."""
         start = chance()
-        matrix, losses = self._by_task(batch, step)
+        matrix, losses = self.passes.by_task(batch, step)
         self._note(batch, step, matrix)
 
         def ahead(shifts: torch.Tensor) -> torch.Tensor:
             with again(start):
-                return self._by_task(batch, step, shifts)[0]
+                return self.passes.by_task(batch, step, shifts)[0]
 
         held = self._held_gradient(step) if "held_gradient" in self.needs else None
         answer = self._ask(batch, step, losses, gradients=matrix, ahead=ahead, held_gradient=held)
@@ -144,42 +136,25 @@ class BalancedGradient:
         give_gradient(self.parameters, merged if answer.extra is None else merged + answer.extra)
         return losses
 
-    def _by_task(
-        self, batch: Sequence[Example], step: int, shifts: torch.Tensor | None = None
-    ) -> tuple[torch.Tensor, Array]:
-        """Gives the gradients of the tasks' mean losses [present task, parameter] and the losses [example] of a batch.
-
-        With `shifts` [present task, parameter] each is taken at the parameters plus the shift of its task.
-        """
-        rows, means = [], []
-        for place, (_, group) in enumerate(groupby(batch, key=lambda example: example.task)):
-            mine = list(group)
-            tokens = answer_tokens(mine)
-            with nullcontext() if shifts is None else shifted(self.parameters, shifts[place]):
-                means.append(self._backward(self._packs(mine), tokens / tokens.sum(), step))
-            rows.append(taken_gradient(self.parameters))
-        return torch.stack(rows), np.concatenate(means)
-
     def _through(self, batch: Sequence[Example], step: int) -> Array:
         """Adds the gradient merged at the hidden state in one pass down the layers, and gives the losses, [example]."""
         owner, tokens, twice = owners(self.tasks.names, batch), answer_tokens(batch), "saliency" in self.needs
-        made = (halved(self.decoder, pack, self.train, twice=twice) for pack in self._split(batch))
         means, slopes, halves = [], [], []
-        for half in made:
+        for half in self.passes.halves(batch, twice=twice):
             means.append(example_means([(half.examples, half.losses)]))
             slopes.append(half.slope.detach().float().flatten(0, -2))
             halves += [] if self.frugal else [half]
         losses, slope = np.concatenate(means), torch.cat(slopes)  # [example], [answer token, width]
         check_finite("loss", self._mean(batch, losses), step)
-        merging = {"gradients": by_owner(slope, owner, tokens)} if "gradients" in self.needs else {}
-        saliency = {"saliency": slope.requires_grad_()} if twice else {}
-        answer = self._ask(batch, step, losses, **merging, **saliency)
+        merging = by_owner(slope, owner, tokens) if "gradients" in self.needs else None
+        saliency = slope.requires_grad_() if twice else None
+        answer = self._ask(batch, step, losses, gradients=merging, saliency=saliency)
         pull = None if answer.penalty is None else torch.autograd.grad(answer.penalty, slope)[0]
         weights = self._weights(answer, batch)
         check_finite("weight of a task", float(weights.sum()), step)
         factors = torch.from_numpy(np.repeat(weights / tokens, tokens.astype(int)))  # [answer token]
         done = 0
-        for half in halves or (halved(self.decoder, pack, self.train, twice=twice) for pack in self._split(batch)):
+        for half in halves or self.passes.halves(batch, twice=twice):
             here = slice(done, done + len(half.losses))
             half.descend(factors[here], None if pull is None else pull[here])
             done += len(half.losses)
@@ -230,7 +205,7 @@ class BalancedGradient:
         if self.memory.last is None:
             return None
         batch, before = self.memory.last
-        now = by_task(self.tasks.names, batch, self._looked_at(batch))
+        now = by_task(self.tasks.names, batch, self.passes.looked_at(batch))
         return np.where(np.isnan(now), before, now)
 
     def _looks_now(self, step: int) -> bool:
@@ -245,14 +220,14 @@ class BalancedGradient:
         if (step - 1) % self.train.balancer.every:
             return None
         rows = [example for name in self.tasks.names for example in self.held[name]]
-        return by_task(self.tasks.names, rows, self._looked_at(rows))
+        return by_task(self.tasks.names, rows, self.passes.looked_at(rows))
 
     def _held_gradient(self, step: int) -> torch.Tensor:
         """Gives the gradient of the sum of the targets' mean losses on the rows held out, [parameter]."""
         targets = [name for name, is_target in zip(self.tasks.names, self.tasks.targets, strict=True) if is_target]
         rows = [example for name in targets for example in self.held[name]]
-        with self._quietly():
-            return self._by_task(rows, step)[0].sum(dim=0)
+        with self.passes.quietly():
+            return self.passes.by_task(rows, step)[0].sum(dim=0)
 
     def _filled(self, losses: Array) -> Array:
         """Gives losses [task] in which absent tasks have what was last seen of them, or the mean of the others."""
@@ -283,38 +258,6 @@ class BalancedGradient:
 
     def _sorted(self, batch: Sequence[Example]) -> list[Example]:
         return sorted(batch, key=lambda example: self.tasks.names.index(example.task))
-
-    def _split(self, batch: Sequence[Example]) -> list[list[Example]]:
-        return self.decoder.split(batch, self.pack_tokens)
-
-    def _packs(self, batch: Sequence[Example]) -> Iterator[Pack]:
-        return packs(self.decoder, batch, self.train, self.pack_tokens)
-
-    def _quietly(self) -> AbstractContextManager[None]:
-        return self.still() if self.still else nullcontext()
-
-    def _measured(self, batch: Sequence[Example]) -> Array:
-        """Gives the mean loss of each example without gradients, [example]; a forward pass."""
-        with torch.no_grad():
-            return np.concatenate([example_means([pack]) for pack in self._packs(batch)])
-
-    def _looked_at(self, batch: Sequence[Example]) -> Array:
-        """Gives the mean loss of each example without dropout, [example]; a forward pass."""
-        with self._quietly():
-            return self._measured(batch)
-
-    def _backward(self, made: Iterable[Pack], weights: Array, step: int) -> Array:
-        """Adds the gradient of the weighted losses, pack by pack, and gives the losses, both [example]."""
-        check_finite("weight of a task", float(weights.sum()), step)
-        means: list[Array] = []
-        done = 0
-        for pack in made:
-            count = len(pack[0])
-            means.append(example_means([pack]))
-            check_finite("loss", float(means[-1].sum()), step)
-            weighted_sum(pack, weights[done : done + count]).backward()
-            done += count
-        return np.concatenate(means)
 
     def _mean(self, batch: Sequence[Example], means: Array) -> float:
         """Gives the loss that equal weights would descend."""
