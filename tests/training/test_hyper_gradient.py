@@ -85,19 +85,15 @@ def babble(name):
     return replace(task, rows=rows)
 
 
-@pytest.mark.parametrize(("name", "times"), [("hyper_gradient", 8.0), ("arml", 3.0)])
-def test_a_trial_finds_the_source_that_is_like_its_target(random_base, name, times):
-    """Times: how much more it counts than all others together, or than the best of them."""
+def test_a_trial_finds_the_source_that_is_like_its_target(random_base):
     pool = (
         tiny.group_task("group", rows=60),
         tiny.group_task("helper", rows=60),
         tiny.echo_task("echo"),
         babble("bab"),
     )
-    options = {"lr": 1.0} if name == "arml" else {}
-    train = Train(lr=1e-2, batch_examples=16, max_length=96, balancer=Balance(name, options, every=1))
+    train = Train(lr=1e-2, batch_examples=16, max_length=96, balancer=Balance("hyper_gradient", every=1))
     lora, budget = Lora(layers="all"), Budget(steps=30)
     evaluate = FineTune(random_base, pool, targets=("group",), budget=budget, lora=lora, train=train)
     weights = {task: line[-1] for task, line in run(evaluate, *(task.name for task in pool)).balancing.weights.items()}
-    others = [weights["echo"], weights["bab"]]
-    assert weights["helper"] >= times / 2 * (sum(others) if name == "hyper_gradient" else max(others))
+    assert weights["helper"] >= 0.8 * (1 - weights["group"])
