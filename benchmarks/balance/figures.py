@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from statistics import mean
 
 from benchmarks.balance.contestants import BASE
-from benchmarks.balance.done import Row
 from benchmarks.balance.pools import Pool
+from benchmarks.balance.row import Row
 from benchmarks.balance.stages import Entry, Rows, at_rate, rate, ratio, single_scores
 from benchmarks.balance.work import Case, Work
 from benchmarks.intervals import interval

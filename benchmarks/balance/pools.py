@@ -82,6 +82,8 @@ def opened(names: Iterable[str], work: Work, data: Path | None) -> list[Pool]:
     """
     parts = TINY if data is None else POOLS
     check_names(names := tuple(names), list(parts))
+    if data is not None and not data.is_dir():
+        raise FileNotFoundError(f"--data is a folder with a folder for each dataset; there is none at {data}.")
     return [_pool(name, parts[name], work, data) for name in names]
 
 

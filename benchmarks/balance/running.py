@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from statistics import mean
 
-from benchmarks.balance.done import Done, Row
+from benchmarks.balance.done import Done
 from benchmarks.balance.pools import Pool
+from benchmarks.balance.row import Row
 from benchmarks.balance.training import Job, expected_seconds, run
 from benchmarks.balance.work import Case, Work
 from benchmarks.working import say

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from statistics import mean, median
 
 from benchmarks.balance.contestants import BASE, BASELINES, SINGLE, singles
-from benchmarks.balance.done import Row
 from benchmarks.balance.pools import Pool
+from benchmarks.balance.row import Row
 from benchmarks.balance.work import FIRST_SEEDS, Case, Work
 from cotune.training.balance.choice import EQUAL
 

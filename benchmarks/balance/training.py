@@ -8,8 +8,8 @@ from functools import lru_cache
 import torch
 
 from benchmarks.balance.contestants import BASE, SINGLE, Contestant, known
-from benchmarks.balance.done import Row
 from benchmarks.balance.pools import CHOOSE, REPORT, Pool
+from benchmarks.balance.row import Row
 from benchmarks.balance.work import Case, Work
 from benchmarks.width import Clock
 from cotune.cache import cache_root

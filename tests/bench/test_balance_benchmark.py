@@ -8,9 +8,10 @@ import pytest
 from benchmarks.balance import __main__ as command
 from benchmarks.balance import code
 from benchmarks.balance.contestants import BASE, BASELINES, SINGLE, chosen, known, obstacle
-from benchmarks.balance.done import Done, Row
+from benchmarks.balance.done import Done
 from benchmarks.balance.figures import Table
 from benchmarks.balance.pools import CHOOSE, POOLS, REPORT, balanced, opened
+from benchmarks.balance.row import Row
 from benchmarks.balance.stages import Entry, at_rate, finalists, rate, ratio, screen, single_scores, timed_tokens
 from benchmarks.balance.training import Job, run
 from benchmarks.balance.work import TINY, Case, Work
@@ -180,7 +181,7 @@ def test_contestants_train_what_they_say(work, tmp_path, monkeypatch):
     monkeypatch.setenv("COTUNE_CACHE", str(tmp_path))
 
     def trained(name, lr=0.01, tokens=600, seed=0):
-        return run(Job(Case("wrong", name, lr, seed, tokens), pool("wrong"), work, ""))
+        return run(Job(Case("uneven", name, lr, seed, tokens), pool("uneven"), work, ""))
 
     equal = trained(EQUAL)
     assert (equal.losses, equal.error) == (trained(EQUAL).losses, "")  # nothing is left of the trainings between
