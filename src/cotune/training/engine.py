@@ -15,6 +15,9 @@ from cotune.training.balance.fitting import described
 from cotune.training.balance.gradient import BalancedGradient
 from cotune.training.balance.held import held_out
 from cotune.training.choice import choose_decoder, trunk_of
+from cotune.training.curriculum.choice import timetable
+from cotune.training.curriculum.lessons import Lessons
+from cotune.training.difficulty import Difficulty
 from cotune.training.errors import TrialError
 from cotune.training.example import Example
 from cotune.training.exams import exams_of
@@ -68,6 +71,7 @@ class Engine:
         self._trainer = Trainer(
             setup, self.model, trunk=self._trunk, decoder=self._decoder, ranks=self.ranks, report=report
         )
+        self.difficulty = Difficulty(self._trainer, self._decoder)
         self._crew = Crew(self._kit(), self.run) if self._has_sides() else None
 
     @property
@@ -94,7 +98,8 @@ class Engine:
             TrialError: a task has no rows to train on.
         """
         setup, (pool, _) = self.setup, self._rows(request.mixture.names)
-        return plan(request, pool, budget=setup.budget, policy=setup.size_policy, train=setup.train)
+        lessons = Lessons(timetable(setup.train.curriculum), frozenset(setup.targets), self.difficulty)
+        return plan(request, pool, budget=setup.budget, policy=setup.size_policy, train=setup.train, lessons=lessons)
 
     def _rows(self, names: Sequence[str]) -> tuple[dict[str, list[Example]], dict[str, list[Example]]]:
         """Gives the examples to train on, and those held out because the balancer looks at their losses."""
