@@ -2,6 +2,9 @@
 
 from cotune.strict_yaml import KeyPath, YamlValue
 
+BY_NAME = ("balancer", "mixing")
+"""Keys of `train` that may be a name alone."""
+
 
 def write_out(data: dict[str, YamlValue]) -> dict[str, YamlValue]:
     """Gives `data` with its short forms written out; what is not a known short form stays for the checks.
@@ -18,8 +21,10 @@ def write_out(data: dict[str, YamlValue]) -> dict[str, YamlValue]:
     if "size_policy" in full:
         full["size_policy"] = _size_policy(full["size_policy"])
     train = full.get("train")
-    if isinstance(train, dict) and isinstance(train.get("balancer"), str):
-        full["train"] = {**train, "balancer": {"name": train["balancer"]}}
+    if isinstance(train, dict):
+        full["train"] = {
+            key: {"name": value} if key in BY_NAME and isinstance(value, str) else value for key, value in train.items()
+        }
     scoring = full.get("scoring", {})
     if "dev_rows" in full and isinstance(scoring, dict):
         if "dev_rows" in scoring:
@@ -36,7 +41,7 @@ def write_out_override(path: KeyPath, value: YamlValue) -> list[tuple[KeyPath, Y
     """
     if path == ("dev_rows",):
         return [(("scoring", "dev_rows"), value)]
-    if path == ("train", "balancer") and isinstance(value, str):
+    if len(path) == 2 and path[0] == "train" and path[1] in BY_NAME and isinstance(value, str):
         return [(path, {"name": value})]
     if path == ("size_policy", "temperature"):  # any other kind would ignore it
         return [(("size_policy", "kind"), "temperature"), (path, value)]

@@ -2,6 +2,7 @@
 
 from cotune.training.balance.choice import Balance
 from cotune.training.fine_tune import Estimate, FineTune
+from cotune.training.mix.choice import Mixing
 from cotune.training.settings import Budget, Lora, Scoring, SizePolicy, TaskTrain, Train
 
-__all__ = ["Balance", "Budget", "Estimate", "FineTune", "Lora", "Scoring", "SizePolicy", "TaskTrain", "Train"]
+__all__ = ["Balance", "Budget", "Estimate", "FineTune", "Lora", "Mixing", "Scoring", "SizePolicy", "TaskTrain", "Train"]

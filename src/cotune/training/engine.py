@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from multiprocessing.connection import Connection
 
@@ -22,7 +22,11 @@ from cotune.training.forest import PACK_TOKENS
 from cotune.training.forest_decoder import ForestDecoder
 from cotune.training.lora import State, Trainee, adapted, targets
 from cotune.training.memory import within_memory
-from cotune.training.mixing import Plan, exposed, plan
+from cotune.training.mix.choice import FIXED
+from cotune.training.mix.choice import made as made_mixer
+from cotune.training.mix.gradient import MixedGradient
+from cotune.training.mix.making import Mixings, Shop
+from cotune.training.mixing import Plan, exposed, exposure_of, plan
 from cotune.training.model import device_of, load_model
 from cotune.training.quantize import within_reach
 from cotune.training.ranks import Begin, End, Order, Ranks, Results, Sit, Train
@@ -31,9 +35,9 @@ from cotune.training.setup import Setup
 from cotune.training.together.crew import Crew, most_of
 from cotune.training.together.team import Kit
 from cotune.training.tokens import encoder_of
-from cotune.training.trainer import Trainer
+from cotune.training.trainer import Guide, Trainer
 from cotune.training.worth import is_worth
-from cotune.trial import Progress, Request, TaskResult, Trial
+from cotune.trial import Exposure, Progress, Request, TaskResult, Trial
 
 Report = Callable[[Progress], None]
 
@@ -68,6 +72,7 @@ class Engine:
         self._trainer = Trainer(
             setup, self.model, trunk=self._trunk, decoder=self._decoder, ranks=self.ranks, report=report
         )
+        self._mixings = Mixings(Shop(setup, self._decoder, self._encode, self._opened, self._plain))
         self._crew = Crew(self._kit(), self.run) if self._has_sides() else None
 
     @property
@@ -97,10 +102,13 @@ class Engine:
         return plan(request, pool, budget=setup.budget, policy=setup.size_policy, train=setup.train)
 
     def _rows(self, names: Sequence[str]) -> tuple[dict[str, list[Example]], dict[str, list[Example]]]:
-        """Gives the examples to train on, and those held out because the balancer looks at their losses."""
-        pool, chosen = self.pool(names), self.setup.train.balancer
-        balancer = made(chosen)
-        return held_out(pool, chosen.rows) if balancer and "validation" in balancer.needs else (pool, {})
+        """Gives the examples to train on, and those held out because a balancer or a mixer looks at their losses."""
+        pool, train = self.pool(names), self.setup.train
+        balancer, mixer = made(train.balancer), made_mixer(train.mixing)
+        if balancer and "validation" in balancer.needs:
+            return held_out(pool, train.balancer.rows)
+        looks = mixer and {"validation", "influence"} & mixer.needs
+        return held_out(pool, train.mixing.rows) if looks else (pool, {})
 
     def exams(self, split: Split, count: int | None) -> list[Exam]:
         """Gives the exams on `count` rows of a split, the same for every trial."""
@@ -185,27 +193,26 @@ class Engine:
             results = self._sit(request, exams, limit)
             return Trial(request, results, seconds=time.perf_counter() - started, device=device)
         drawn = self.plan(request)
-        with self._adapted(seed=request.seed) as trainee:
-            balanced = self._balanced(request, drawn, trainee, limit)
-            course = self._trainer.climb(request, drawn, trainee, limit, exams, balanced)
+        with self._guided(request, drawn, limit) as (trainee, guide):
+            course = self._trainer.climb(request, drawn, trainee, limit, exams, guide)
             results = self._sit(request, exams, limit) if course.reached == 1 else {}
-        exposure = exposed(drawn, len(course.losses), self._rows(request.mixture.names)[0])
         return Trial(
             request,
             results,
-            exposure,
+            self._exposure(request, drawn, guide, len(course.losses)),
             time.perf_counter() - started,
             device,
             course.losses,
             curve=course.curve,
             reached=course.reached,
-            balancing=balanced.balancing if balanced else None,
+            balancing=guide.balancing if isinstance(guide, BalancedGradient) else None,
+            mixed=guide.mixed if isinstance(guide, MixedGradient) else None,
         )
 
     def _rehearse(self, request: Request, drawn: Plan, exams: Sequence[Exam], limit: int) -> tuple[float, float]:
         started = time.perf_counter()
-        with self._adapted(seed=0) as trainee:
-            self._trainer.train(request, drawn, trainee, limit, self._balanced(request, drawn, trainee, limit))
+        with self._guided(request, drawn, limit, rehearsal=True) as (trainee, guide):
+            self._trainer.train(request, drawn, trainee, limit, guide)
             trained = time.perf_counter()
             self._sit(request, exams, limit)
         return trained - started, time.perf_counter() - trained
@@ -213,11 +220,38 @@ class Engine:
     def _adapter(self, request: Request, limit: int) -> Adapter:
         started = time.perf_counter()
         drawn = self.plan(request)
-        with self._adapted(seed=request.seed) as trainee:
-            balanced = self._balanced(request, drawn, trainee, limit)
-            losses = self._trainer.train(request, drawn, trainee, limit, balanced)
+        with self._guided(request, drawn, limit) as (trainee, guide):
+            losses = self._trainer.train(request, drawn, trainee, limit, guide)
             seconds = time.perf_counter() - started
-            return Adapter(request, trainee.state(), drawn.exposure, losses, seconds, self.model, self.setup.lora)
+            exposure = self._exposure(request, drawn, guide, len(losses))
+            return Adapter(request, trainee.state(), exposure, losses, seconds, self.model, self.setup.lora)
+
+    @contextmanager
+    def _guided(
+        self, request: Request, drawn: Plan, limit: int, *, rehearsal: bool = False
+    ) -> Iterator[tuple[Trainee, Guide | None]]:
+        """Gives a fresh adapter with what guides its training; reference trainings of a mixer come first."""
+        prepared = self._mixings.prepared(request, drawn, self._rows(request.mixture.names), rehearsal=rehearsal)
+        with self._adapted(seed=request.seed) as trainee:
+            yield trainee, prepared(trainee, limit) if prepared else self._balanced(request, drawn, trainee, limit)
+
+    def _opened(self, state: State | None) -> AbstractContextManager[Trainee]:
+        return self._adapted(seed=0, state=state)
+
+    def _plain(self, request: Request) -> State:
+        """Gives the adapter that a request trains with nothing to guide it."""
+        with self._adapted(seed=request.seed) as trainee:
+            self._trainer.train(request, self.plan(request), trainee, PACK_TOKENS)
+            return trainee.state()
+
+    def _encode(self, request: Request | None, examples: Sequence[Example], limit: int) -> None:
+        self._trainer.encode(request, examples, pasts=False, limit=limit)
+
+    def _exposure(self, request: Request, drawn: Plan, guide: Guide | None, steps: int) -> Mapping[str, Exposure]:
+        pool = self._rows(request.mixture.names)[0]
+        return (
+            exposure_of(guide.memory.batches, pool) if isinstance(guide, MixedGradient) else exposed(drawn, steps, pool)
+        )
 
     def _balanced(self, request: Request, drawn: Plan, trainee: Trainee, limit: int) -> BalancedGradient | None:
         """Gives how the tasks of a mixture are balanced; None where they weigh the same, or there is one."""
@@ -258,11 +292,16 @@ class Engine:
     def _has_sides(self) -> bool:
         """Whether trials can run side by side: adapters, on a whole model in one process that takes the fast path.
 
-        Those with a balancer run alone: it weighs the batch of one trial.
+        Those with a balancer or a mixer run alone: it weighs the batch of one trial.
         """
         train = self.setup.train
         is_single = train.processes == 1 and not self.model.is_split
-        is_plain = is_single and not train.gradient_checkpointing and train.balancer.name == EQUAL
+        is_plain = (
+            is_single
+            and not train.gradient_checkpointing
+            and train.balancer.name == EQUAL
+            and train.mixing.name == FIXED
+        )
         is_fit = self.setup.lora.method == "lora" and isinstance(self._decoder, ForestDecoder)
         return is_plain and is_fit and most_of(train.width, self.model.device) > 1
 

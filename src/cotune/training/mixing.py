@@ -47,12 +47,12 @@ def plan(request: Request, pool: Pool, *, budget: Budget, policy: SizePolicy, tr
     mine = {name: pool[name] for name in request.mixture.names}
     goal = _Goal.of(request, mine, budget, policy, train)
     batches = _without_rest(list(_batches(_draws(request, mine, goal, train), goal, train)))
-    return Plan(batches, _exposure(batches, mine))
+    return Plan(batches, exposure_of(batches, mine))
 
 
 def exposed(drawn: Plan, steps: int, pool: Pool) -> Mapping[str, Exposure]:
     """Gives what the first `steps` batches of a plan hold of each task."""
-    return drawn.exposure if steps >= len(drawn.batches) else _exposure(drawn.batches[:steps], pool)
+    return drawn.exposure if steps >= len(drawn.batches) else exposure_of(drawn.batches[:steps], pool)
 
 
 def shares(request: Request, pool: Pool, *, budget: Budget, policy: SizePolicy) -> dict[str, float]:
@@ -64,6 +64,13 @@ def shares(request: Request, pool: Pool, *, budget: Budget, policy: SizePolicy) 
         exponent = 1.0
     bases = {name: parts[name] * sizes[name] ** exponent for name in parts}
     return {name: base / sum(bases.values()) for name, base in bases.items()}
+
+
+def capped_shares(
+    request: Request, pool: Pool, *, budget: Budget, policy: SizePolicy, train: Train
+) -> dict[str, float]:
+    """Gives each task's share of the training tokens that a plan aims at, repetition caps and all; they sum to 1."""
+    return dict(_Goal.of(request, pool, budget, policy, train).shares)
 
 
 @dataclass(frozen=True)
@@ -142,7 +149,7 @@ class _Line:
 
 def _draws(request: Request, pool: Pool, goal: _Goal, train: Train) -> Iterator[list[Example]]:
     """Yields the next examples of the task that is furthest behind, until the goal is met or all quotas are used."""
-    lines = {name: _Line(_order(pool[name], request.seed, name), goal.shares[name], goal.quotas[name]) for name in pool}
+    lines = {name: _Line(order(pool[name], request.seed, name), goal.shares[name], goal.quotas[name]) for name in pool}
     tokens = count = 0
     while open_lines := {name: line for name, line in lines.items() if line.count < line.quota}:
         name = min(open_lines, key=lambda name: (lines[name].lead, name))
@@ -187,7 +194,7 @@ def _without_rest(batches: list[tuple[Example, ...]]) -> tuple[tuple[Example, ..
     return (*head, before + rest)
 
 
-def _order(examples: Sequence[Example], seed: int, name: str) -> Iterator[Example]:
+def order(examples: Sequence[Example], seed: int, name: str) -> Iterator[Example]:
     """Yields the examples for ever, each pass in a new order."""
     rng = np.random.default_rng([seed, int.from_bytes(sha256(name.encode()).digest()[:8])])
     while True:
@@ -195,7 +202,8 @@ def _order(examples: Sequence[Example], seed: int, name: str) -> Iterator[Exampl
             yield examples[index]
 
 
-def _exposure(batches: Sequence[Sequence[Example]], pool: Pool) -> dict[str, Exposure]:
+def exposure_of(batches: Sequence[Sequence[Example]], pool: Pool) -> dict[str, Exposure]:
+    """Gives what batches hold of each task."""
     seen = [example for batch in batches for example in batch]
     return {
         name: Exposure(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from cotune.training.balance.choice import EQUAL, Balance
+from cotune.training.mix.choice import FIXED, Mixing
 
 Loss = Literal["cross_entropy", "label_smoothing", "focal"]
 LOSSES: tuple[Loss, ...] = ("cross_entropy", "label_smoothing", "focal")
@@ -130,8 +131,8 @@ class Train:
 
     `warmup` below 1 is a fraction of the steps, from 1 on a number of steps. A batch is counted in tokens (1024 unless
     said otherwise) or in examples. `weights` multiplies the losses of single tasks, e.g. {"a": 2}; `balancer` says how
-    they are weighed while training goes on. `width` is how many trials of a batch train side by side: a number, or
-    "auto" for what fits into memory and pays.
+    they are weighed while training goes on, `mixing` how often they are drawn. `width` is how many trials of a batch
+    train side by side: a number, or "auto" for what fits into memory and pays.
     """
 
     lr: float = 2e-3
@@ -149,6 +150,7 @@ class Train:
     weights: Mapping[str, float] = field(default_factory=dict)
     overrides: Mapping[str, TaskTrain] = field(default_factory=dict)
     balancer: Balance = field(default_factory=Balance)
+    mixing: Mixing = field(default_factory=Mixing)
     prompt_style: Literal["auto", "chat", "plain"] = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     device: str = "auto"
@@ -189,6 +191,12 @@ class Train:
             raise ValueError(
                 f"Balancer {self.balancer.name!r} weighs whole batches, of which train.processes {self.processes} each "
                 "see a part. Leave train.balancer at 'equal', or set train.processes to 1."
+            )
+        if self.mixing.name != FIXED and (self.processes > 1 or self.balancer.name != EQUAL):
+            other = "train.processes above 1" if self.processes > 1 else f"balancer {self.balancer.name!r}"
+            raise ValueError(
+                f"Mixing {self.mixing.name!r} draws and weighs whole batches itself and does not go with {other}. "
+                "Leave one of the two out."
             )
         if self.max_length < 16:
             raise ValueError(f"train.max_length is >= 16 tokens; got {self.max_length}.")

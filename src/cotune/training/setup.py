@@ -8,6 +8,8 @@ from cotune.task import Task
 from cotune.tasks.metrics import check_metric
 from cotune.training.balance.choice import Balance
 from cotune.training.balance.fitting import check_fit
+from cotune.training.mix.choice import Mixing
+from cotune.training.mix.fitting import check_fit as check_mixing
 from cotune.training.settings import Budget, Lora, Scoring, SizePolicy, Train
 
 SCORES_VERSION = 3
@@ -55,6 +57,7 @@ class Setup:
         if not self.model:
             raise ValueError("A model is a local folder, a hub id or 'embedded'; got nothing.")
         check_fit(self.train.balancer, self.tasks, self.targets)
+        check_mixing(self.train.mixing, self.tasks, self.targets)
         for task in self.tasks:
             if task.name in self.measured:
                 check_metric(task.kind, task.metric)
@@ -75,6 +78,8 @@ class Setup:
         train = {name: value for name, value in train.items() if value or name not in LATER}
         if self.train.balancer == Balance():
             del train["balancer"]  # as it was before there were any
+        if self.train.mixing == Mixing():
+            del train["mixing"]
         train["weights"], train["overrides"] = dict(sorted(train["weights"].items())), _sorted(train["overrides"])
         scoring = asdict(self.scoring)
         del scoring["batch"], scoring["metric_for"], scoring["curve"]

@@ -13,6 +13,7 @@ from cotune.training.forest import PACK_TOKENS, leaf
 from cotune.training.halted import Halted
 from cotune.training.loop import Descent, share_of
 from cotune.training.lora import Trainee
+from cotune.training.mix.gradient import MixedGradient
 from cotune.training.mixing import Plan
 from cotune.training.model import LanguageModel
 from cotune.training.ranks import Ranks, Train
@@ -21,6 +22,9 @@ from cotune.training.scoring import Exam
 from cotune.training.setup import Setup
 from cotune.training.trunk import Trunk
 from cotune.trial import Progress, Request
+
+Guide = BalancedGradient | MixedGradient
+"""What has a say in each step: how its losses are merged, or what its batch is."""
 
 
 class Trainer:
@@ -46,7 +50,7 @@ class Trainer:
         drawn: Plan,
         trainee: Trainee,
         limit: int,
-        balanced: BalancedGradient | None = None,
+        guide: Guide | None = None,
     ) -> tuple[float, ...]:
         """Trains to the end and gives the loss of each step.
 
@@ -54,7 +58,7 @@ class Trainer:
             TrialError: a loss or a gradient is not finite.
         """
         with self._learning(trainee):
-            descent = self._descent(request, drawn, trainee, limit, balanced)
+            descent = self._descent(request, drawn, trainee, limit, guide)
             descent.advance(descent.steps)
         return tuple(descent.losses)
 
@@ -65,7 +69,7 @@ class Trainer:
         trainee: Trainee,
         limit: int,
         exams: Sequence[Exam],
-        balanced: BalancedGradient | None = None,
+        guide: Guide | None = None,
     ) -> Course:
         """Trains, with a look at each rung, to the end or to where the request's limits stop it.
 
@@ -88,7 +92,7 @@ class Trainer:
 
         marks = rungs(asked, len(drawn.batches), points)
         with self._learning(trainee):
-            descent = self._descent(request, drawn, trainee, limit, balanced)
+            descent = self._descent(request, drawn, trainee, limit, guide)
             return climb(asked, descent, trainee, marks, look, self._halted)
 
     def encode(
@@ -114,11 +118,13 @@ class Trainer:
         drawn: Plan,
         trainee: Trainee,
         limit: int,
-        balanced: BalancedGradient | None,
+        guide: Guide | None,
     ) -> Descent:
         self._ranks.tell(Train(drawn, limit))
         rank = self._ranks.own
-        mine = [pack for batch in drawn.batches for pack in share_of(self._decoder, batch, limit, rank)]
+        mixed = guide if isinstance(guide, MixedGradient) else None  # encodes what it draws
+        batches = () if mixed else drawn.batches
+        mine = [pack for batch in batches for pack in share_of(self._decoder, batch, limit, rank)]
         self.encode(request, [example for pack in mine for example in pack], pasts=False, limit=limit)
         return Descent(
             self._decoder,
@@ -128,7 +134,8 @@ class Trainer:
             pack_tokens=limit,
             progress=self._stage(request, "train"),
             rank=rank,
-            balanced=balanced,
+            balanced=guide if isinstance(guide, BalancedGradient) else None,
+            mixed=mixed,
         )
 
     def _stage(self, request: Request | None, stage: str) -> Callable[[int, int], None]:
