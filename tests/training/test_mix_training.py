@@ -211,9 +211,7 @@ def test_a_harmful_dataset_is_dropped_and_a_harmless_one_is_not(base):
     harmful = noisy(tiny.group_task("turned", rows=120), "turned", wrong=True)
     tasks = (target, harmful, tiny.echo_task("echo", rows=120))
     chosen = Mixing("drop", every=3, rows=24)
-    trial = run(
-        fine_tune(base, chosen, tasks, budget=Budget(steps=60)), Mixture.of([task.name for task in tasks])
-    )
+    trial = run(fine_tune(base, chosen, tasks, budget=Budget(steps=60)), Mixture.of([task.name for task in tasks]))
     assert [name for _, name, _ in trial.mixed.dropped] == ["turned"]
     step, _, reason = trial.mixed.dropped[0]
     assert "cosine with the targets' gradients -" in reason
@@ -228,9 +226,7 @@ def test_grape_puts_its_weight_on_the_helpful_source(base):
     guessed = noisy(tiny.group_task("guessed", rows=160), "guessed", wrong=False)
     tasks = (target, helper, turned, guessed, tiny.echo_task("echo", rows=160))
     chosen = Mixing("grape", every=3, rows=24)
-    trial = run(
-        fine_tune(base, chosen, tasks, budget=Budget(steps=60)), Mixture.of([task.name for task in tasks])
-    )
+    trial = run(fine_tune(base, chosen, tasks, budget=Budget(steps=60)), Mixture.of([task.name for task in tasks]))
     last = {name: line[-1] for name, line in trial.mixed.shares.items()}
     assert last["group"] + last["more"] >= 0.8
     assert last["more"] > 3 * max(last[name] for name in ("turned", "guessed", "echo"))

@@ -155,8 +155,8 @@ def test_aioli():
 def test_drop_leaves_out_what_is_surely_harmful():
     tasks = tasks_of(3)
     cosines = [(-0.5, 0.1), (-0.4, -0.3), (-0.6, 0.2), (-0.5, -0.1), (-0.5, 0.0)]
-    told = [{"influence": influence([[1, a, b], [9, 9, 9], [9, 9, 9]], cosine=True)} for a, b in cosines]
-    answers = trace(Drop(), tasks, told, start=[0.5, 0.25, 0.25])
+    told = [{"influence": influence([[1, a, b], [9, 9, 9], [9, 9, 9]], cosine=True), "looks": 5} for a, b in cosines]
+    answers = trace(Drop(looks=4), tasks, told, start=[0.5, 0.25, 0.25])
     assert [answer.shares[1] for answer in answers] == [0.25, 0.25, 0.25, 0.0, 0.0]
     assert answers[3].dropped == {1: "cosine with the targets' gradients -0.500 over 4 looks"}
     assert answers[4].shares == pytest.approx([2 / 3, 0, 1 / 3])
@@ -172,9 +172,19 @@ def test_drop_errs_as_rarely_as_it_says(level):
         state = mixer.start(tasks, tasks.equal)
         for step in range(1, 21):
             told = influence([[1, rng.normal(0, 0.2)], [0, 1]], cosine=True)
-            answer, state = mixer.mix(signals(step, tasks, influence=told), state)
+            answer, state = mixer.mix(signals(step, tasks, influence=told, looks=20), state)
         wrong += answer.shares[1] == 0
     assert wrong / 400 <= level
+
+
+def test_drop_forgets_what_was_before_its_window():
+    """A bound by hand: mean -0.5, sample deviation 0.0816, of 4 looks 0.0408; t(3) at 0.05 / (2 * 5) is 5.841."""
+    bound = Drop(looks=4)._bound(np.array([[-0.5], [-0.4], [-0.6], [-0.5]]), 10)
+    assert bound == pytest.approx([-0.5 + 5.840909 * 0.040824829], abs=1e-6)
+    agree = [{"influence": influence([[1, 0.9], [0, 1]], cosine=True), "looks": 20}] * 10
+    against = [{"influence": influence([[1, -0.5 + 0.01 * (step % 2)], [0, 1]], cosine=True)} for step in range(6)]
+    answers = trace(Drop(), tasks_of(2), [*agree, *({**told, "looks": 20} for told in against)])
+    assert [answer.shares[1] for answer in answers[-2:]] == [0.5, 0.0]
 
 
 def test_msft_leaves_out_the_first_that_overfits_and_goes_back():

@@ -66,7 +66,7 @@ class Signals:
     """What is known before step `step` of `steps`, counted from 1.
 
     `start` are the shares that the mixture and the size policy give [task], `epochs` is how often the rows of each task
-    were seen so far [task]. `validation` [task] and `influence` come at some steps only.
+    were seen so far [task]. `validation` [task] and `influence` come at some steps only, in all at `looks` of them.
     """
 
     tasks: Tasks
@@ -75,6 +75,7 @@ class Signals:
     seed: int
     start: Array
     epochs: Array
+    looks: int = 1
     seen: Seen | None = None
     validation: Array | None = None
     influence: Influence | None = None

@@ -15,12 +15,13 @@ from cotune.training.mix.grape import targets_of
 class Drop:
     """Leaves out a dataset once its gradient's mean cosine with the targets' held-out ones is surely below -margin.
 
-    The rule is ours: of the looks so far, at least `looks`, a one-sided t test at `level`, which is shared out among
-    datasets and looks (Bonferroni). Targets are never dropped. What a dropped dataset would have goes to the others in
-    proportion. With one target the mean is over one cosine a look.
+    The rule is ours: a one-sided t test on the last `looks` looks at `level`, which is shared out among the datasets
+    that are no targets and all looks that the training will have (Bonferroni); a window, since early gradients agree
+    while all datasets teach the same form of answer. Targets are never dropped. What a dropped dataset would have goes
+    to the others in proportion.
     """
 
-    looks: int = 4
+    looks: int = 6
     level: float = 0.05
     margin: float = 0.0
     needs: ClassVar[frozenset[Need]] = frozenset({"influence", "targets", "auxiliaries"})
@@ -32,27 +33,27 @@ class Drop:
 
     def start(self, tasks: Tasks, shares: Array) -> State:  # noqa: ARG002
         """Gives the mixture's shares before any look."""
-        return {"shares": shares, "count": np.zeros(1), "sum": np.zeros(len(shares)), "squares": np.zeros(len(shares))}
+        return {"shares": shares, "cosines": np.zeros((0, len(shares)))}
 
     def mix(self, signals: Signals, state: State) -> tuple[Answer, State]:
         """Gives the shares of those that are left."""
         if signals.influence is None:
             return Answer(state["shares"]), state
         targets = targets_of(signals.tasks)
-        cosines = targets @ signals.influence.cosines / targets.sum()
-        count, total, squares = state["count"] + 1, state["sum"] + cosines, state["squares"] + cosines**2
+        mean = targets @ signals.influence.cosines / targets.sum()
+        cosines = np.vstack([state["cosines"], mean])[-self.looks :]  # [look, task]
         shares, dropped = state["shares"], {}
-        if count[0] >= self.looks:
-            mean, bound = self._bound(float(count[0]), total, squares)
-            for task in np.flatnonzero((bound < -self.margin) & (targets == 0) & (shares > 0)):
-                dropped[int(task)] = f"cosine with the targets' gradients {mean[task]:.3f} over {count[0]:.0f} looks"
+        if len(cosines) == self.looks:
+            surely = self._bound(cosines, signals.looks * max((targets == 0).sum(), 1))
+            for task in np.flatnonzero((surely < -self.margin) & (targets == 0) & (shares > 0)):
+                average = cosines[:, task].mean()
+                dropped[int(task)] = f"cosine with the targets' gradients {average:.3f} over {self.looks} looks"
             shares = np.where(np.isin(np.arange(len(shares)), list(dropped)), 0.0, shares)
-        kept = {"shares": shares / shares.sum(), "count": count, "sum": total, "squares": squares}
+        kept = {"shares": shares / shares.sum(), "cosines": cosines}
         return Answer(kept["shares"], dropped=dropped), kept
 
-    def _bound(self, count: float, total: Array, squares: Array) -> tuple[Array, Array]:
-        """Gives the mean cosine and what it is surely below, both [task]."""
-        mean = total / count
-        spread = np.sqrt(np.maximum(squares / count - mean**2, 0) / (count - 1))
-        level = self.level / (len(total) * (count - self.looks + 1) * (count - self.looks + 2))
-        return mean, mean + spread * student.isf(level, count - 1)
+    def _bound(self, cosines: Array, tests: float) -> Array:
+        """Gives what the mean cosine is surely below, [task]."""
+        error = cosines.std(axis=0, ddof=1) / np.sqrt(self.looks)
+        bound: Array = cosines.mean(axis=0) + error * student.isf(self.level / tests, self.looks - 1)
+        return bound

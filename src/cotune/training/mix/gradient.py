@@ -128,15 +128,17 @@ class MixedGradient:
 
     def _ask(self, step: int, track: Track) -> Answer:
         """Gives the mixer's answer before a step, and has the training go back if it says so."""
-        looks = (step - 1) % self.gauge.train.mixing.every == 0
+        every, steps = self.gauge.train.mixing.every, len(self.supply.until)
+        looks = (step - 1) % every == 0
         names, needs = self.tasks.names, self.mixer.needs
         signals = Signals(
             self.tasks,
             step,
-            len(self.supply.until),
+            steps,
             self.seed,
             self.supply.start,
             epochs(self.memory.ledger, self.tasks.rows),
+            -(-steps // every),
             self.memory.seen,
             validation(self.gauge, self.held, names) if looks and "validation" in needs else None,
             influence(self.gauge, self.held, self._probes(step), names, step)
