@@ -27,11 +27,12 @@ def test_by_hand():
     assert expected_uses(trials=4, trained=10, sizes=[6, 100], scored=0) == (40 / 16, 16)
 
 
-def test_one_trial_on_fresh_texts_does_not_pay_and_many_do():
-    def is_paid(trials, sizes=(10**6,) * 4):
-        return pays(expected_uses(trials=trials, trained=50_000, sizes=sizes, scored=20_000)[0], CPU)
+def test_texts_that_are_met_once_do_not_pay_and_others_do():
+    def is_paid(trials, sizes=(10**6,) * 4, scored=0):
+        return pays(expected_uses(trials=trials, trained=50_000, sizes=sizes, scored=scored)[0], CPU)
 
     assert not is_paid(1)
+    assert is_paid(1, scored=20_000)  # by the trial and the model as it is
     assert is_paid(24)
     assert is_paid(1, sizes=(10_000,))  # five epochs
     assert not is_paid(24, sizes=(10**6,) * 100)  # no two trials meet the same texts

@@ -6,18 +6,12 @@ from pathlib import Path
 import torch
 
 from cotune.training.decoder import Decoder, Generation
+from cotune.training.errors import UNFIT
 from cotune.training.example import Example
 from cotune.training.forest_decoder import ForestDecoder
 from cotune.training.model import LanguageModel
 from cotune.training.padded_decoder import PaddedDecoder
 from cotune.training.trunk import Trunk
-
-TOLERANCE = {torch.float32: 1e-3, torch.float16: 0.05, torch.bfloat16: 0.2}
-TOLERANCE_8BIT = 0.2
-"""Of 8-bit weights: activations are quantised too, by a grid that hangs on the batch. The embedded model's plain pass
-differs from itself by 0.04 to 0.07 with another row beside."""
-UNFIT = (AttributeError, IndexError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError)
-"""What a model that is built otherwise may raise when its layers are called one side at a time."""
 
 
 def trunk_of(model: LanguageModel, depth: int, *, cache: Path | None) -> Trunk | None:
@@ -63,5 +57,4 @@ def _misfit(model: LanguageModel, forest: ForestDecoder, padded: PaddedDecoder, 
     except UNFIT as error:
         return f"{type(error).__name__}: {str(error)[:80]}"
     error_size = float((fast - plain).abs().max() / plain.abs().max().clamp(min=1))
-    tolerance = TOLERANCE_8BIT if model.bits == 8 else TOLERANCE[model.dtype]
-    return None if error_size <= tolerance else f"its outputs would differ by {error_size:.1e}"
+    return None if error_size <= model.tolerance else f"its outputs would differ by {error_size:.1e}"

@@ -2,6 +2,9 @@
 
 import math
 
+UNFIT = (AttributeError, IndexError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError)
+"""What a model that is built otherwise may raise when parts of it are called on their own."""
+
 
 class TrialError(ValueError):
     """Ends one trial; the message becomes the trial's error, and outside of a study the user's one line."""

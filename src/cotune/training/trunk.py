@@ -1,8 +1,8 @@
 """The frozen trunk: what the layers below the cut give for a node, computed once and kept.
 
-The lower layers never change in a study, so neither do their outputs, keys and values. Each node is computed alone,
-after its parent, so that what is kept depends on tokens only: not on the batch, the trial or the process that first
-needed it. It is kept in memory (a GPU's too) and on disk: with a folder for other processes, else for this one.
+The lower layers never change in a study, so neither do their outputs, keys and values. What is kept depends on tokens
+only: not on the batch, the trial or the process that first needed it (see `filling`). It is kept in memory (a GPU's
+too) and on disk: with a folder for other processes, else for this one.
 """
 
 import hashlib
@@ -12,10 +12,9 @@ from pathlib import Path
 
 import torch
 
-from cotune.training.cut import below
+from cotune.training.filling import Filling
 from cotune.training.forest import Node
 from cotune.training.model import LanguageModel
-from cotune.training.past import Past
 from cotune.training.spill import Spill
 from cotune.training.store import Store
 from cotune.training.tiers import shelf
@@ -37,7 +36,7 @@ class Trunk:
     def __init__(self, model: LanguageModel, depth: int, *, cache: Path | None = None) -> None:
         self.depth = depth
         self._model = model
-        self._layers = model.layers
+        self._filling = Filling(model, depth)
         folder = cache / f"{model.fingerprint[:32]}-{depth}-{model.precision}" if cache else None
         states = Store(memory_bytes=STATES_BYTES, folder=folder, spill=Spill(_near(cache)))
         pasts = Store(memory_bytes=PASTS_BYTES, spill=Spill(_near(cache)))
@@ -54,24 +53,26 @@ class Trunk:
         """
         missing = [node for node in dict.fromkeys(nodes) if _key(node) not in self._states]
         parents = {node.parent for node in missing}
-        for done, node in enumerate(missing):
+        done = 0
+        for pack in self._filling.packs(missing):
             if progress:
                 progress(done, len(missing))
-            states, past = self._compute(node)
-            self._states.put(_key(node), states)
-            if pasts or node in parents:
-                self._pasts.put(_key(node), past)
+            for node, given in zip(pack, self._filling.run(pack, self.past), strict=True):
+                self._states.put(_key(node), given.states)
+                if pasts or node in parents:
+                    self._pasts.put(_key(node), given.past)
+            done += len(pack)
         if progress and missing:
-            progress(len(missing), len(missing))
+            progress(done, len(missing))
         self._states.flush()
 
     def states(self, nodes: Sequence[Node]) -> torch.Tensor:
         """Gives the states of `nodes`, one after another, [token, width]."""
         found = self._states.take(_key(node) for node in nodes)
-        for node in nodes:
-            if _key(node) not in found:
-                found[_key(node)], _ = self._compute(node)
-                self._states.put(_key(node), found[_key(node)])
+        for pack in self._filling.packs([node for node in dict.fromkeys(nodes) if _key(node) not in found]):
+            for node, given in zip(pack, self._filling.run(pack, self.past), strict=True):
+                found[_key(node)] = given.states
+                self._states.put(_key(node), given.states)
         return torch.cat([found[_key(node)] for node in nodes]).to(self._model.device)
 
     def past(self, line: Sequence[Node]) -> torch.Tensor:
@@ -79,36 +80,15 @@ class Trunk:
         found = self._pasts.take(_key(node) for node in line)
         for node in line:
             if _key(node) not in found:
-                _, found[_key(node)] = self._compute(node)
-                self._pasts.put(_key(node), found[_key(node)])
+                (given,) = self._filling.run([node], self.past)
+                found[_key(node)] = given.past
+                self._pasts.put(_key(node), given.past)
         return torch.cat([found[_key(node)] for node in line], dim=3).to(self._model.device)
 
     def confine(self, share: float) -> None:
         """Keeps at most `share` of its memory, where trials run out of theirs; what leaves is read from disk."""
         self._states.confine(share)
         self._pasts.confine(share)
-
-    @torch.no_grad()  # type: ignore[untyped-decorator]
-    def _compute(self, node: Node) -> tuple[torch.Tensor, torch.Tensor]:
-        """Gives states and past of one node, on the model's device."""
-        model, start, new = self._model, node.start, len(node.ids)
-        end = start + new
-        past = Past(first=0, count=self.depth, columns=end)
-        if node.parent is not None:
-            before = self.past(node.parent.line)
-            past.make(before, 1)
-            past.buffer[:, :, 0, :, :start] = before
-            past.filled = start
-        mask = torch.full((new, end), torch.finfo(model.dtype).min, dtype=model.dtype, device=model.device)
-        with below(self._layers, self.depth) as given:
-            model.module.base_model(
-                input_ids=torch.tensor([node.ids], device=model.device),
-                position_ids=torch.arange(start, end, device=model.device)[None],
-                attention_mask=mask.triu_(start + 1)[None, None],
-                past_key_values=past,
-                use_cache=True,
-            )
-        return given[0][0].to(model.device), past.buffer[:, :, 0, :, start:].clone()
 
 
 def _near(cache: Path | None) -> Path | None:

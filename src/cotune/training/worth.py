@@ -28,17 +28,14 @@ SAMPLE = 32
 
 @dataclass(frozen=True)
 class Costs:
-    """What a trunk costs a token, in passes of packs through its layers: `fill` once, `read` each time that it is used.
-
-    `fill` is above 1 because a node is computed alone.
-    """
+    """What a trunk costs a token, in passes of packs through its layers: `fill` once, `read` each time that it is used."""
 
     fill: float
     read: float
 
 
-CPU = Costs(fill=2.0, read=0.01)
-"""Measured with the embedded model on one thread: fill is 1.8 to 2.2 at 2 to 24 frozen layers, read below 0.004
+CPU = Costs(fill=1.1, read=0.01)
+"""Measured with the embedded model on one thread: fill is 1.0 at 2 to 24 frozen layers, read below 0.005
 (`python -m benchmarks.trunk`)."""
 
 
@@ -102,14 +99,15 @@ def expected_uses(*, trials: int, trained: float, sizes: Sequence[float], scored
 
 
 def measured(model: LanguageModel, depth: int) -> Costs:
-    """Gives the costs on the machine at hand, from 512 tokens; about three passes of the lower layers."""
+    """Gives the costs on the machine at hand, from 448 tokens; about three passes of the lower layers."""
     trunk = Trunk(model, depth)
     size = model.module.get_input_embeddings().num_embeddings
     tokens = [[(row * ROW_TOKENS + column) % size for column in range(ROW_TOKENS)] for row in range(ROWS)]
     examples = [Example("probe", str(row), tuple(ids[:-1]), (ids[-1],)) for row, ids in enumerate(tokens)]
+    first, examples = examples[:2], examples[2:]
     nodes = plant(examples, device=model.device, dtype=model.dtype).nodes
-    run_below(model, depth, examples[:2])  # the first call of anything is slow
-    Trunk(model, depth).prepare(nodes[:2])
+    run_below(model, depth, first)  # the first call of anything is slow
+    trunk.prepare(plant(first, device=model.device, dtype=model.dtype).nodes)
     plain = _seconds(model.device, lambda: run_below(model, depth, examples))
     fill = _seconds(model.device, lambda: trunk.prepare(nodes))
     read = _seconds(model.device, lambda: trunk.states(nodes))

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 
-from cotune.training.choice import TOLERANCE, UNFIT, probe_of
-from cotune.training.errors import TrialError
+from cotune.training.choice import probe_of
+from cotune.training.errors import UNFIT, TrialError
 from cotune.training.forest import PACK_TOKENS, tokens_of
 from cotune.training.forest_decoder import ForestDecoder
 from cotune.training.lora import adapted
@@ -147,4 +147,4 @@ def misfit(kit: Kit) -> str | None:
     except UNFIT as error:
         return f"this model fails ({type(error).__name__}: {str(error)[:80]})"
     error_size = float((both[-len(one) :] - one).abs().max() / one.abs().max().clamp(min=1))
-    return None if error_size <= TOLERANCE[kit.model.dtype] else f"its outputs would differ by {error_size:.1e}"
+    return None if error_size <= kit.model.tolerance else f"its outputs would differ by {error_size:.1e}"
