@@ -205,28 +205,44 @@ def noisy(task, name, *, wrong):
     return replace(task, name=name, rows=splits)
 
 
-def test_a_harmful_dataset_is_dropped_and_a_harmless_one_is_not(base):
+@pytest.fixture(scope="module")
+def schooled(tmp_path_factory):
+    """A tiny model that half knows the groups: what speaks against them shows at once."""
+    folder = tmp_path_factory.mktemp("schooled")
+    start, school = tiny.save_model(folder / "start"), tiny.group_task("school", rows=300)
+    train = Train(lr=3e-3, batch_examples=12, max_length=96)
+    full = Lora(method="full", layers="all")
+    fine_tune = FineTune(start, [school], targets=["school"], budget=Budget(steps=60), train=train, lora=full)
+    fine_tune.fit(Request(Mixture.of(["school"]))).save(folder / "trained")
+    return str(folder / "trained")
+
+
+@pytest.mark.slow
+def test_a_harmful_dataset_is_dropped_and_a_harmless_one_is_not(schooled):
     """The same words with the labels turned round go against the target; saying words again does not."""
-    target = tiny.group_task("group", rows=120)
-    harmful = noisy(tiny.group_task("turned", rows=120), "turned", wrong=True)
-    tasks = (target, harmful, tiny.echo_task("echo", rows=120))
-    chosen = Mixing("drop", every=3, rows=24)
-    trial = run(fine_tune(base, chosen, tasks, budget=Budget(steps=60)), Mixture.of([task.name for task in tasks]))
+    turned = noisy(tiny.group_task("turned", rows=160), "turned", wrong=True)
+    tasks = (tiny.group_task("group", rows=120), turned, tiny.echo_task("echo", rows=160))
+    names = [task.name for task in tasks]
+    trial = run(
+        fine_tune(schooled, Mixing("drop", every=2, rows=24), tasks, budget=Budget(steps=40)), Mixture.of(names)
+    )
     assert [name for _, name, _ in trial.mixed.dropped] == ["turned"]
     step, _, reason = trial.mixed.dropped[0]
     assert "cosine with the targets' gradients -" in reason
     assert trial.mixed.tokens["turned"][-1] == trial.mixed.tokens["turned"][step - 2]
 
 
-def test_grape_puts_its_weight_on_the_helpful_source(base):
-    """Of a target with few rows, more of the same, turned labels, random labels and other words, the first two win."""
-    target = tiny.group_task("group", rows=40)
-    helper = tiny.group_task("more", rows=160)
+@pytest.mark.slow
+def test_grape_puts_its_weight_on_the_helpful_source(schooled):
+    """Of more of the target, turned labels, random labels and other words, the target and its like win."""
     turned = noisy(tiny.group_task("turned", rows=160), "turned", wrong=True)
     guessed = noisy(tiny.group_task("guessed", rows=160), "guessed", wrong=False)
-    tasks = (target, helper, turned, guessed, tiny.echo_task("echo", rows=160))
-    chosen = Mixing("grape", every=3, rows=24)
-    trial = run(fine_tune(base, chosen, tasks, budget=Budget(steps=60)), Mixture.of([task.name for task in tasks]))
+    helpful = (tiny.group_task("group", rows=60), tiny.group_task("more", rows=160))
+    tasks = (*helpful, turned, guessed, tiny.echo_task("echo", rows=160))
+    names = [task.name for task in tasks]
+    trial = run(
+        fine_tune(schooled, Mixing("grape", every=2, rows=15), tasks, budget=Budget(steps=40)), Mixture.of(names)
+    )
     last = {name: line[-1] for name, line in trial.mixed.shares.items()}
     assert last["group"] + last["more"] >= 0.8
     assert last["more"] > 3 * max(last[name] for name in ("turned", "guessed", "echo"))
