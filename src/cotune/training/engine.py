@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing.connection import Connection
 
@@ -26,7 +26,7 @@ from cotune.training.mix.choice import FIXED
 from cotune.training.mix.choice import made as made_mixer
 from cotune.training.mix.gradient import MixedGradient
 from cotune.training.mix.making import Mixings, Shop
-from cotune.training.mixing import Plan, exposed, exposure_of, plan
+from cotune.training.mixing import Plan, exposed, plan
 from cotune.training.model import device_of, load_model
 from cotune.training.quantize import within_reach
 from cotune.training.ranks import Begin, End, Order, Ranks, Results, Sit, Train
@@ -37,7 +37,7 @@ from cotune.training.together.team import Kit
 from cotune.training.tokens import encoder_of
 from cotune.training.trainer import Guide, Trainer
 from cotune.training.worth import is_worth
-from cotune.trial import Exposure, Progress, Request, TaskResult, Trial
+from cotune.trial import Progress, Request, TaskResult, Trial
 
 Report = Callable[[Progress], None]
 
@@ -72,7 +72,7 @@ class Engine:
         self._trainer = Trainer(
             setup, self.model, trunk=self._trunk, decoder=self._decoder, ranks=self.ranks, report=report
         )
-        self._mixings = Mixings(Shop(setup, self._decoder, self._encode, self._opened, self._plain))
+        self._mixings = Mixings(Shop(setup, self._decoder, self._trainer, self._adapted, self.plan))
         self._crew = Crew(self._kit(), self.run) if self._has_sides() else None
 
     @property
@@ -196,10 +196,11 @@ class Engine:
         with self._guided(request, drawn, limit) as (trainee, guide):
             course = self._trainer.climb(request, drawn, trainee, limit, exams, guide)
             results = self._sit(request, exams, limit) if course.reached == 1 else {}
+        exposure = exposed(drawn, len(course.losses), self._rows(request.mixture.names)[0])
         return Trial(
             request,
             results,
-            self._exposure(request, drawn, guide, len(course.losses)),
+            guide.exposure if isinstance(guide, MixedGradient) else exposure,
             time.perf_counter() - started,
             device,
             course.losses,
@@ -223,7 +224,7 @@ class Engine:
         with self._guided(request, drawn, limit) as (trainee, guide):
             losses = self._trainer.train(request, drawn, trainee, limit, guide)
             seconds = time.perf_counter() - started
-            exposure = self._exposure(request, drawn, guide, len(losses))
+            exposure = guide.exposure if isinstance(guide, MixedGradient) else drawn.exposure
             return Adapter(request, trainee.state(), exposure, losses, seconds, self.model, self.setup.lora)
 
     @contextmanager
@@ -234,24 +235,6 @@ class Engine:
         prepared = self._mixings.prepared(request, drawn, self._rows(request.mixture.names), rehearsal=rehearsal)
         with self._adapted(seed=request.seed) as trainee:
             yield trainee, prepared(trainee, limit) if prepared else self._balanced(request, drawn, trainee, limit)
-
-    def _opened(self, state: State | None) -> AbstractContextManager[Trainee]:
-        return self._adapted(seed=0, state=state)
-
-    def _plain(self, request: Request) -> State:
-        """Gives the adapter that a request trains with nothing to guide it."""
-        with self._adapted(seed=request.seed) as trainee:
-            self._trainer.train(request, self.plan(request), trainee, PACK_TOKENS)
-            return trainee.state()
-
-    def _encode(self, request: Request | None, examples: Sequence[Example], limit: int) -> None:
-        self._trainer.encode(request, examples, pasts=False, limit=limit)
-
-    def _exposure(self, request: Request, drawn: Plan, guide: Guide | None, steps: int) -> Mapping[str, Exposure]:
-        pool = self._rows(request.mixture.names)[0]
-        return (
-            exposure_of(guide.memory.batches, pool) if isinstance(guide, MixedGradient) else exposed(drawn, steps, pool)
-        )
 
     def _balanced(self, request: Request, drawn: Plan, trainee: Trainee, limit: int) -> BalancedGradient | None:
         """Gives how the tasks of a mixture are balanced; None where they weigh the same, or there is one."""
@@ -296,12 +279,8 @@ class Engine:
         """
         train = self.setup.train
         is_single = train.processes == 1 and not self.model.is_split
-        is_plain = (
-            is_single
-            and not train.gradient_checkpointing
-            and train.balancer.name == EQUAL
-            and train.mixing.name == FIXED
-        )
+        is_unguided = train.balancer.name == EQUAL and train.mixing.name == FIXED
+        is_plain = is_single and not train.gradient_checkpointing and is_unguided
         is_fit = self.setup.lora.method == "lora" and isinstance(self._decoder, ForestDecoder)
         return is_plain and is_fit and most_of(train.width, self.model.device) > 1
 

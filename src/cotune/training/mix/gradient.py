@@ -17,7 +17,8 @@ from cotune.training.mix.measure import Gauge, Pool, factors, influence, validat
 from cotune.training.mix.record import Line as RecordLine
 from cotune.training.mix.record import mixed_of
 from cotune.training.mix.references import References
-from cotune.trial import Mixed
+from cotune.training.mixing import exposure_of
+from cotune.trial import Exposure, Mixed
 
 Weights = tuple[list[torch.Tensor], dict[str, object]]
 """Trained weights and the moments of the optimiser."""
@@ -109,6 +110,11 @@ class MixedGradient:
         """What a trial keeps of it."""
         memory = self.memory
         return mixed_of(self.gauge.train.mixing.name, self.tasks.names, memory.lines, memory.dropped)
+
+    @property
+    def exposure(self) -> Mapping[str, Exposure]:
+        """What was trained of each task."""
+        return exposure_of(self.memory.batches, self.pool)
 
     @property
     def _gone(self) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":

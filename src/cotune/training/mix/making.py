@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from cotune.training.mix.measure import Gauge, Pool
 from cotune.training.mix.references import Librarian, References
 from cotune.training.mixing import Plan, capped_shares, order
 from cotune.training.setup import Setup
+from cotune.training.trainer import Trainer
 from cotune.trial import Request
 
 
@@ -50,31 +52,41 @@ def reach(supply: Supply, names: Sequence[str]) -> Pool:
     return {name: line.until(supply.until[-1], supply.unit) for name, line in zip(names, supply.lines, strict=True)}
 
 
+class Adapted(Protocol):
+    """Puts an adapter on the model."""
+
+    def __call__(self, *, seed: int, state: State | None = None) -> AbstractContextManager[Trainee]:
+        """Gives a fresh adapter, which changes nothing yet, or that of `state`."""
+        ...
+
+
 @dataclass(frozen=True)
 class Shop:
-    """What an engine lends: its decoder, tokens encoded within a limit of packs, adapters, and plain trainings."""
+    """What an engine lends: its decoder, its trainer, its adapters, and plans for fixed shares."""
 
     setup: Setup
     decoder: Decoder
-    encode: Callable[[Request | None, Sequence[Example], int], None]
-    adapted: Callable[[State | None], AbstractContextManager[Trainee]]
-    plain: Callable[[Request], State]
+    trainer: Trainer
+    adapted: Adapted
+    plan: Callable[[Request], Plan]
 
     def gauge(self, request: Request | None, trainee: Trainee, limit: int) -> Gauge:
         """Gives what measures an adapter."""
 
         def encode(examples: Sequence[Example]) -> None:
-            self.encode(request, examples, limit)
+            self.trainer.encode(request, examples, pasts=False, limit=limit)
 
         return Gauge(self.decoder, trainee.parameters, self.setup.train, limit, encode)
 
     def train(self, request: Request) -> State:
         """Gives the adapter that a request trains with fixed shares."""
-        return self.plain(request)
+        with self.adapted(seed=request.seed) as trainee:
+            self.trainer.train(request, self.plan(request), trainee, PACK_TOKENS)
+            return trainee.state()
 
     def losses(self, state: State | None, examples: Sequence[Example]) -> Array:
         """Gives the losses of examples under an adapter, or of the model as it is, [example]."""
-        with self.adapted(state) as trainee:
+        with self.adapted(seed=0, state=state) as trainee:
             return self.gauge(None, trainee, PACK_TOKENS).losses(examples)
 
 
