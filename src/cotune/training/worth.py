@@ -28,7 +28,7 @@ SAMPLE = 32
 
 @dataclass(frozen=True)
 class Costs:
-    """What a trunk costs a token, in passes of packs through its layers: `fill` once, `read` each time that it is used."""
+    """What a trunk costs a token, in passes of packs through its layers: `fill` once, `read` each time it is used."""
 
     fill: float
     read: float
