@@ -7,12 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tiny
+import torch
+from test_decoders import made_examples
 
 from cotune import Mixture, Request
 from cotune.task import Row
 from cotune.training import Balance, Budget, FineTune, Lora, Mixing, Scoring, SizePolicy, Train
+from cotune.training.forest_decoder import ForestDecoder
+from cotune.training.loop import Descent
+from cotune.training.lora import adapted
 from cotune.training.mix.choice import MIXINGS
 from cotune.training.mix.contract import Answer
+from cotune.training.mix.references import References
 from cotune.trial import Stop
 from cotune.trial_json import trial_from_json, trial_to_json
 
@@ -164,6 +170,44 @@ def test_going_back_restores_weights_and_what_was_drawn_counts(random_base):
     rest = [name for name in ("group", "echo") if name != dropped[1]]
     assert trial.mixed.tokens[dropped[1]][-1] == trial.mixed.tokens[dropped[1]][dropped[0] - 2]
     assert trial.mixed.tokens[rest[0]][-1] > trial.mixed.tokens[rest[0]][dropped[0] - 2]
+
+
+def test_a_training_that_goes_back_is_what_it_was(model):
+    examples = [replace(example, task="a") for example in made_examples(count=12)]
+    batches = [examples[:4], examples[4:8], examples[8:]]
+    with adapted(model, Lora(layers="top-2"), seed=0) as trainee:
+        options = {"train": CHEAP, "pack_tokens": 10**6, "progress": lambda *_: None}
+        descent = Descent(ForestDecoder(model), trainee.parameters, batches, **options)
+        descent.advance(2)
+        copy, weights, moments = descent.save(), trainee.state(), descent.moments()
+        descent.advance(3)
+        assert any((trainee.state()[name] != weight).any() for name, weight in weights.items())
+        descent.load(copy)
+        assert all(torch.equal(trainee.state()[name], weight) for name, weight in weights.items())
+        for number, kept in moments["state"].items():
+            now = descent.moments()["state"][number]
+            assert all(torch.equal(now[key], value) for key, value in kept.items())
+
+
+def test_references_are_losses_of_trained_specialists_a_proxy_or_the_model(base):
+    """A specialist does better on its own rows than the model as it is; one row has one loss, however often drawn."""
+    evaluate = fine_tune(base, mixing("ama_s"), budget=Budget(steps=30))
+    request, pool = Request(BOTH), evaluate.engine.pool(("echo", "group"))
+    reach = {name: rows[:10] * 2 for name, rows in pool.items()}
+    librarian = evaluate.engine._mixings._librarian
+    found = {kind: librarian.references(kind, request, reach) for kind in ("specialists", "proxy", "base")}
+    for name, rows in reach.items():
+        means = {kind: references.of(rows).mean() for kind, references in found.items()}
+        assert means["specialists"] < means["base"], name
+        assert means["proxy"] < means["base"], name
+    assert References(tasks={"echo": 2.0, "group": 3.0}).of(reach["group"]).tolist() == [3.0] * 20
+
+
+def test_a_cost_is_measured_without_reference_trainings(random_base):
+    trained = []
+    evaluate = fine_tune(random_base, mixing("ama_s"), progress=lambda told: trained.append((told.request, told.stage)))
+    assert evaluate.estimate(Request(BOTH), measure=True).seconds > 0
+    assert {request.mixture for request, stage in trained if stage == "train"} == {BOTH}
 
 
 @pytest.mark.parametrize(
