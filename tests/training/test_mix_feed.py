@@ -7,10 +7,12 @@ import pytest
 
 from cotune import Mixture, Request
 from cotune.training import Budget, SizePolicy, TaskTrain, Train
+from cotune.training.draws import order
 from cotune.training.example import Example
+from cotune.training.goal import Goal
 from cotune.training.mix.feed import Ledger, Line, fed
 from cotune.training.mix.gradient import amounts
-from cotune.training.mixing import capped_shares, order, plan
+from cotune.training.mixing import plan
 
 LENGTHS = {"a": 30, "b": 11, "c": 7}
 ROWS = {"a": 40, "b": 90, "c": 25}
@@ -58,7 +60,7 @@ def batches_of(lines, shares, until, unit="tokens"):
 def test_shares_that_stay_give_the_batches_of_the_plan(budget, train, unit, policy):
     rows = pool()
     drawn = plan(REQUEST, rows, budget=budget, policy=policy, train=train)
-    shares = capped_shares(REQUEST, rows, budget=budget, policy=policy, train=train)
+    shares = Goal.of(REQUEST, rows, budget, policy, train).shares
     draw = {name: train.of(name).draw for name in rows}
     lines = lines_of(rows, draw=draw, cap=policy.cap_epochs or np.inf)
     made, _ = batches_of(lines, [[shares[name] for name in sorted(rows)]], amounts(drawn.batches, unit), unit)

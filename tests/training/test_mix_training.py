@@ -12,7 +12,7 @@ from test_decoders import made_examples
 
 from cotune import Mixture, Request
 from cotune.task import Row
-from cotune.training import Balance, Budget, FineTune, Lora, Mixing, Scoring, SizePolicy, Train
+from cotune.training import Balance, Budget, Curriculum, FineTune, Lora, Mixing, Scoring, SizePolicy, Train
 from cotune.training.forest_decoder import ForestDecoder
 from cotune.training.loop import Descent
 from cotune.training.lora import adapted
@@ -26,7 +26,7 @@ GROUP, ECHO = tiny.group_task(), tiny.echo_task()
 CHEAP = Train(lr=5e-3, batch_examples=8, max_length=96)
 BOTH = Mixture.of(["group", "echo"])
 REFERENCES = {"ama_r": "specialists", "ama_s": "specialists", "doremi": "proxy"}
-NAMES = tuple(MIXINGS.places)
+NAMES = tuple(MIXINGS)
 
 
 def mixing(name, **others):
@@ -90,9 +90,9 @@ class Steady:
 @pytest.mark.parametrize("budget", [Budget(steps=6), Budget(tokens=900), Budget(examples=40)])
 def test_shares_that_stay_are_the_plain_training(random_base, budget, monkeypatch):
     plain = run(fine_tune(random_base, Mixing(), budget=budget))
-    monkeypatch.setitem(MIXINGS.places, "drop", "drop:Steady")
+    monkeypatch.setitem(MIXINGS, "drop", "cotune.training.mix.drop:Steady")
     monkeypatch.setattr("cotune.training.mix.drop.Steady", Steady, raising=False)
-    monkeypatch.setattr("cotune.training.named.fields", lambda _: ())
+    monkeypatch.setattr("cotune.training.options.fields", lambda _: ())
     mixed = run(fine_tune(random_base, mixing("drop"), budget=budget))
     assert mixed.train_loss == pytest.approx(plain.train_loss, rel=1e-5)
     assert mixed.exposure == plain.exposure
@@ -228,6 +228,10 @@ def test_a_cost_is_measured_without_reference_trainings(random_base):
         (lambda: fine_tune("x", Mixing("grape"), tasks=(GROUP,)), "two or more datasets"),
         (lambda: fine_tune("x", Mixing("drop"), targets=("group", "echo")), "Name fewer targets"),
         (lambda: Train(processes=2, mixing=Mixing("grape")), "does not go with train.processes above 1"),
+        (
+            lambda: Train(curriculum=Curriculum("sequential"), mixing=Mixing("grape")),
+            "not go with curriculum 'sequential'",
+        ),
         (lambda: Train(balancer=Balance("dwa"), mixing=Mixing("grape")), "does not go with balancer 'dwa'"),
     ],
 )

@@ -2,12 +2,16 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from cotune.problem import check_names
 from cotune.task import Task
 from cotune.tasks.metrics import check_metric
 from cotune.training.balance.choice import Balance
 from cotune.training.balance.fitting import check_fit
+from cotune.training.curriculum.choice import Curriculum
+from cotune.training.curriculum.fitting import check_curriculum
+from cotune.training.loss.fitting import check_losses
 from cotune.training.mix.choice import Mixing
 from cotune.training.mix.fitting import check_fit as check_mixing
 from cotune.training.settings import Budget, Lora, Scoring, SizePolicy, Train
@@ -18,8 +22,8 @@ SCORES_VERSION = 3
 PASSING = frozenset({"device", "threads", "gradient_checkpointing", "trunk", "device_map", "processes", "width"})
 """Keys of `train` that change no score beyond rounding."""
 
-LATER = frozenset({"load_in_4bit", "load_in_8bit"})
-"""Keys of `train` that came later; left out while they are off, so that older studies go on."""
+LATER = frozenset({"load_in_4bit", "load_in_8bit", "loss_options", "lr", "costs"})
+"""Keys of `train` and its overrides that came later; left out while they are off, so that older studies go on."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,13 @@ class Setup:
             raise ValueError("A model is a local folder, a hub id or 'embedded'; got nothing.")
         check_fit(self.train.balancer, self.tasks, self.targets)
         check_mixing(self.train.mixing, self.tasks, self.targets)
+        check_curriculum(self.train.curriculum, names, self.targets)
+        check_losses(self.train, self.tasks)
+        if self.train.compares and self.train.balancer.name == "private":
+            raise ValueError(
+                "Balancer 'private' cuts the gradient of each row apart; losses that compare rows have none. Choose "
+                "another loss or balancer."
+            )
         for task in self.tasks:
             if task.name in self.measured:
                 check_metric(task.kind, task.metric)
@@ -75,12 +86,15 @@ class Setup:
     def to_json(self) -> dict[str, object]:
         """Gives what makes scores comparable; device, threads and what saves memory only say where and how it ran."""
         train = {name: value for name, value in asdict(self.train).items() if name not in PASSING}
-        train = {name: value for name, value in train.items() if value or name not in LATER}
+        train = _in_use(train)
         if self.train.balancer == Balance():
             del train["balancer"]  # as it was before there were any
         if self.train.mixing == Mixing():
             del train["mixing"]
-        train["weights"], train["overrides"] = dict(sorted(train["weights"].items())), _sorted(train["overrides"])
+        if self.train.curriculum == Curriculum():
+            del train["curriculum"]
+        train["weights"] = dict(sorted(train["weights"].items()))
+        train["overrides"] = {name: _in_use(own) for name, own in sorted(train["overrides"].items())}
         scoring = asdict(self.scoring)
         del scoring["batch"], scoring["metric_for"], scoring["curve"]
         return {
@@ -94,8 +108,8 @@ class Setup:
         }
 
 
-def _sorted(overrides: dict[str, object]) -> dict[str, object]:
-    return dict(sorted(overrides.items()))
+def _in_use(section: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in section.items() if value or name not in LATER}
 
 
 def _check_rows(task: Task) -> None:

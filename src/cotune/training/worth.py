@@ -12,7 +12,7 @@ from cotune.training.cut import below
 from cotune.training.encode import Encoder
 from cotune.training.example import Example
 from cotune.training.forest import plant
-from cotune.training.mixing import BATCH_TOKENS
+from cotune.training.goal import BATCH_TOKENS
 from cotune.training.model import LanguageModel
 from cotune.training.room import DISK_BYTES
 from cotune.training.setup import Setup

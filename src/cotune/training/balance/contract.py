@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 Array: TypeAlias = NDArray[np.float64]
 State: TypeAlias = Mapping[str, Array]
 Signal = TypeVar("Signal")
-Need: TypeAlias = Literal["losses", "gradients", "validation", "after", "auxiliaries"]
+Need: TypeAlias = Literal[
+    "losses", "gradients", "validation", "after", "auxiliaries", "classes", "densities", "confidences", "clipped"
+]
 """What is computed only if asked: losses of the batch before its step, gradients by task, losses on held-out rows, and
-losses of the batch before, after its step. `auxiliaries`: it is of use only where a dataset is no target."""
+losses of the batch before, after its step. `auxiliaries`: it is of use only where a dataset is no target. Of single
+rows: how common their class is, how much they look like those of the targets, and how sure their answer is. `clipped`:
+gradients by task are sums over examples, each cut to the length that the state has as `clip`."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,11 @@ class Signals:
     per answer token: `example_losses` [example], the others [task]; of a task without an example in the batch `losses`
     holds what was last seen, or the mean of the others. `previous` is what `losses` was at the step before, `after`
     what that batch gives now. `validation` comes at some steps only. `gradients` are [present task, parameter].
+
+    What is known of rows is [example]: `class_shares` the share of its class among its task's train rows times the
+    number of classes, NaN without labels; `densities` how many times as often it would occur among the targets' rows, 1
+    on average over the others' and NaN of a target's own; `confidences` in [0, 1] how sure its answer is, by the data
+    where it says so, else by the model so far.
     """
 
     tasks: Tasks
@@ -62,6 +71,9 @@ class Signals:
     after: Array | None = None
     validation: Array | None = None
     gradients: "torch.Tensor | None" = None
+    class_shares: Array | None = None
+    densities: Array | None = None
+    confidences: Array | None = None
 
     @property
     def present(self) -> NDArray[np.bool_]:
@@ -74,12 +86,15 @@ class Answer:
     """What a balancer says of a step, in one of three ways.
 
     `weights` are factors on the tasks' mean losses [task], `examples` on the examples' mean losses [example], and
-    `gradient` is the merged gradient itself [parameter], which needs gradients by task.
+    `gradient` is the merged gradient itself [parameter], which needs gradients by task. For the record alone are
+    `shares` [task], what went into that gradient, and `spent` [task, way of counting], the privacy given up so far.
     """
 
     weights: Array | None = None
     examples: Array | None = None
     gradient: "torch.Tensor | None" = None
+    shares: Array | None = None
+    spent: Array | None = None
 
     def __post_init__(self) -> None:
         given = [value for value in (self.weights, self.examples, self.gradient) if value is not None]

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from cotune.training.balance.confidence import Confidence
 from cotune.training.balance.contract import Answer, Array, Balancer, Signals, State, Tasks, told
+from cotune.training.balance.facts import Facts, values_of
 from cotune.training.balance.losses import (
-    Pack,
     answer_tokens,
     by_task,
     example_means,
@@ -24,17 +25,23 @@ from cotune.training.balance.record import Record
 from cotune.training.decoder import Decoder
 from cotune.training.errors import check_finite
 from cotune.training.example import Example
+from cotune.training.loss.stakes import Stakes
+from cotune.training.losses import Pack
 from cotune.training.settings import Train
 from cotune.trial import Balancing
 
 
 @dataclass(frozen=True)
 class Memory:
-    """What is remembered between steps: the balancer's state, the batch before with its losses [task], the record."""
+    """What is remembered between steps: the balancer's state, the batch before with its losses [task], the record.
+
+    `confidence` is how sure the model was of rows, where the balancer asks.
+    """
 
     state: State
     last: tuple[Sequence[Example], Array] | None = None
     record: Record = field(default_factory=Record)
+    confidence: Confidence = field(default_factory=Confidence)
 
 
 @dataclass
@@ -56,6 +63,8 @@ class BalancedGradient:
     seed: int
     frugal: bool = False
     held: Mapping[str, Sequence[Example]] = field(default_factory=dict)
+    stakes: Mapping[str, Stakes] = field(default_factory=dict)
+    facts: Facts = field(default_factory=Facts)
     memory: Memory = field(init=False)
 
     def __post_init__(self) -> None:
@@ -95,9 +104,13 @@ class BalancedGradient:
 
     def _merge(self, batch: Sequence[Example], step: int) -> Array:
         """Sets the gradient merged from those of the tasks, and gives the losses, [example]."""
-        rows, means = [], []
+        rows: list[torch.Tensor] = []
+        means: list[Array] = []
         for _, group in groupby(batch, key=lambda example: example.task):
             mine = list(group)
+            if "clipped" in self.balancer.needs:
+                means.append(self._clipped(mine, step, rows))
+                continue
             tokens = answer_tokens(mine)
             means.append(self._backward(self._packs(mine), tokens / tokens.sum(), step))
             rows.append(taken_gradient(self.parameters))
@@ -112,6 +125,17 @@ class BalancedGradient:
         give_gradient(self.parameters, merged)
         return losses
 
+    def _clipped(self, rows: Sequence[Example], step: int, sums: list[torch.Tensor]) -> Array:
+        """Adds to `sums` that of the rows' gradients, each cut to the balancer's length, and gives their losses."""
+        longest, total, means = float(self.memory.state["clip"][0]), None, []
+        for row in rows:
+            means.append(self._backward(self._packs([row]), np.ones(1), step))
+            gradient = taken_gradient(self.parameters)
+            gradient *= min(1.0, longest / max(float(gradient.norm()), 1e-30))
+            total = gradient if total is None else total.add_(gradient)
+        sums.append(told(total))
+        return np.concatenate(means)
+
     def _ask(
         self,
         batch: Sequence[Example],
@@ -121,6 +145,7 @@ class BalancedGradient:
     ) -> Answer:
         """Gives the balancer's answer for a batch whose losses [example] and gradients are known or not."""
         names, needs = self.tasks.names, self.balancer.needs
+        facts = self.facts
         signals = Signals(
             self.tasks,
             step,
@@ -134,10 +159,19 @@ class BalancedGradient:
             after=self._after() if "after" in needs else None,
             validation=self._validation(step) if "validation" in needs else None,
             gradients=gradients,
+            class_shares=values_of(facts.class_shares, batch) if "classes" in needs else None,
+            densities=values_of(facts.densities, batch) if "densities" in needs else None,
+            confidences=self._confidences(batch, told(means)) if "confidences" in needs else None,
         )
         answer, state = self.balancer.weigh(signals, self.memory.state)
         self.memory = replace(self.memory, state=state, record=self.memory.record.then(signals, answer))
         return answer
+
+    def _confidences(self, batch: Sequence[Example], means: Array) -> Array:
+        """Gives how sure the data is of each row, or else the model so far, [example]."""
+        self.memory = replace(self.memory, confidence=self.memory.confidence.then(batch, means))
+        own = values_of(self.facts.confidences, batch)
+        return np.where(np.isnan(own), self.memory.confidence.means(batch), own)
 
     def _after(self) -> Array | None:
         """Gives what the batch before costs now, [task]; None before the second step."""
@@ -178,7 +212,7 @@ class BalancedGradient:
         return np.asarray(scale * weights[owner] * fixed * tokens / total[owner])
 
     def _packs(self, batch: Sequence[Example]) -> Iterator[Pack]:
-        return packs(self.decoder, batch, self.train, self.pack_tokens)
+        return packs(self.decoder, batch, self.train, self.pack_tokens, self.stakes)
 
     def _measured(self, batch: Sequence[Example]) -> Array:
         """Gives the mean loss of each example without gradients, [example]; a forward pass."""

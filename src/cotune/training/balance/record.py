@@ -20,22 +20,26 @@ class Record:
     """The steps so far."""
 
     lines: tuple[Line, ...] = ()
+    spent: tuple[tuple[float, ...], ...] = ()
 
     def then(self, signals: Signals, answer: Answer) -> "Record":
         """Gives the record with one step more."""
-        weights = answer.weights
+        weights = answer.shares if answer.weights is None else answer.weights
         if answer.examples is not None:
             count = len(signals.tasks.names)
             weights = np.bincount(signals.owner, weights=answer.examples, minlength=count).astype(np.float64)
         shown = () if weights is None else tuple(float(weight) for weight in weights)
-        return Record((*self.lines, (signals.step, shown, cosines(signals))))
+        spent = self.spent if answer.spent is None else tuple(tuple(line) for line in answer.spent.tolist())
+        return Record((*self.lines, (signals.step, shown, cosines(signals))), spent)
 
     def balancing(self, balancer: str, names: Sequence[str]) -> Balancing:
         """Gives what a trial keeps of it: at most 200 steps, evenly spread, the first and the last among them."""
         chosen = np.unique(np.linspace(0, len(self.lines) - 1, min(len(self.lines), MOST_STEPS)).round().astype(int))
         lines = [self.lines[place] for place in chosen]
         weights = {name: tuple(line[1][place] for line in lines if line[1]) for place, name in enumerate(names)}
-        return Balancing(balancer, tuple(line[0] for line in lines), weights, tuple(line[2] for line in lines))
+        privacy = {name: (line[0], line[1]) for name, line in zip(names, self.spent, strict=False)}
+        steps, cosines = tuple(line[0] for line in lines), tuple(line[2] for line in lines)
+        return Balancing(balancer, steps, weights, cosines, privacy)
 
 
 def cosines(signals: Signals) -> tuple[float | None, ...]:

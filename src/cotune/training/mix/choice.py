@@ -5,25 +5,21 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from cotune.training.mix.contract import Mixer
-from cotune.training.named import Kind, Option
-from cotune.training.named import made as made_by_name
+from cotune.training.options import Option, build
 
 FIXED = "fixed"
-MIXINGS = Kind(
-    "mixing",
-    "cotune.training.mix",
-    {
-        "ama_r": "ama_r:AmaR",
-        "ama_s": "ama_s:AmaS",
-        "grape": "grape:Grape",
-        "bandit": "bandit:Bandit",
-        "doremi": "doremi:DoReMi",
-        "aioli": "aioli:Aioli",
-        "drop": "drop:Drop",
-        "msft": "msft:MSft",
-    },
-    FIXED,
-)
+ROOM = "cotune.training.mix"
+MIXINGS = {
+    "ama_r": f"{ROOM}.ama_r:AmaR",
+    "ama_s": f"{ROOM}.ama_s:AmaS",
+    "grape": f"{ROOM}.grape:Grape",
+    "bandit": f"{ROOM}.bandit:Bandit",
+    "doremi": f"{ROOM}.doremi:DoReMi",
+    "aioli": f"{ROOM}.aioli:Aioli",
+    "drop": f"{ROOM}.drop:Drop",
+    "msft": f"{ROOM}.msft:MSft",
+}
+"""Module and class of each mixer; `fixed` is none, and costs nothing."""
 REFERENCES = ("specialists", "proxy", "base")
 
 
@@ -70,4 +66,8 @@ def made(choice: Mixing) -> Mixer | None:
     Raises:
         ValueError: no such mixer, no such option, or a value out of its range.
     """
-    return cast("Mixer | None", made_by_name(MIXINGS, choice.name, choice.options))
+    if choice.name == FIXED:
+        if choice.options:
+            raise ValueError(f"Mixing 'fixed' has no options; got {sorted(choice.options)}.")
+        return None
+    return cast(Mixer, build("Mixing", choice.name, choice.options, MIXINGS, none=FIXED))

@@ -1,6 +1,6 @@
 """Makes the mixed gradient of a trial from its request, its plan and its rows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,15 +10,18 @@ import numpy as np
 from cotune.training.balance.contract import Array
 from cotune.training.balance.fitting import described
 from cotune.training.decoder import Decoder
+from cotune.training.draws import order
 from cotune.training.example import Example
 from cotune.training.forest import PACK_TOKENS
+from cotune.training.goal import Goal
 from cotune.training.lora import State, Trainee
+from cotune.training.loss.stakes import Stakes
 from cotune.training.mix.choice import made
 from cotune.training.mix.feed import Line, Unit
 from cotune.training.mix.gradient import MixedGradient, Supply, amounts
 from cotune.training.mix.measure import Gauge, Pool
 from cotune.training.mix.references import Librarian, References
-from cotune.training.mixing import Plan, capped_shares, order
+from cotune.training.mixing import Plan
 from cotune.training.setup import Setup
 from cotune.training.trainer import Trainer
 from cotune.trial import Request
@@ -29,7 +32,7 @@ def supply_of(setup: Setup, request: Request, drawn: Plan, pool: Pool) -> Supply
 
     Rows come in the plan's order, and repetition caps hold.
     """
-    shares = capped_shares(request, pool, budget=setup.budget, policy=setup.size_policy, train=setup.train)
+    shares = Goal.of(request, pool, setup.budget, setup.size_policy, setup.train).shares
     in_examples = setup.budget.kind == "examples" or (
         setup.budget.kind == "steps" and setup.train.batch_examples is not None
     )
@@ -69,14 +72,15 @@ class Shop:
     trainer: Trainer
     adapted: Adapted
     plan: Callable[[Request], Plan]
+    stakes: Callable[[Sequence[str]], Mapping[str, Stakes]]
 
-    def gauge(self, request: Request | None, trainee: Trainee, limit: int) -> Gauge:
-        """Gives what measures an adapter."""
+    def gauge(self, request: Request | None, names: Sequence[str], trainee: Trainee, limit: int) -> Gauge:
+        """Gives what measures an adapter on the tasks `names`."""
 
         def encode(examples: Sequence[Example]) -> None:
             self.trainer.encode(request, examples, pasts=False, limit=limit)
 
-        return Gauge(self.decoder, trainee.parameters, self.setup.train, limit, encode)
+        return Gauge(self.decoder, trainee.parameters, self.setup.train, limit, encode, self.stakes(names))
 
     def train(self, request: Request) -> State:
         """Gives the adapter that a request trains with fixed shares."""
@@ -87,7 +91,8 @@ class Shop:
     def losses(self, state: State | None, examples: Sequence[Example]) -> Array:
         """Gives the losses of examples under an adapter, or of the model as it is, [example]."""
         with self.adapted(seed=0, state=state) as trainee:
-            return self.gauge(None, trainee, PACK_TOKENS).losses(examples)
+            names = sorted({example.task for example in examples})
+            return self.gauge(None, names, trainee, PACK_TOKENS).losses(examples)
 
 
 class Mixings:
@@ -119,7 +124,7 @@ class Mixings:
         tasks = described(names, setup.targets, {name: len(rows[0][name]) for name in names})
 
         def make(trainee: Trainee, limit: int) -> MixedGradient:
-            gauge = self._shop.gauge(request, trainee, limit)
+            gauge = self._shop.gauge(request, names, trainee, limit)
             return MixedGradient(mixer, tasks, supply, gauge, request.seed, *rows, references=references)
 
         return make

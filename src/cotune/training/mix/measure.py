@@ -1,7 +1,7 @@
 """What a mixer is told of the model: losses and products of gradients, and the gradient of a batch."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -9,7 +9,6 @@ from torch import nn
 
 from cotune.training.balance.contract import Array
 from cotune.training.balance.losses import (
-    Pack,
     answer_tokens,
     by_task,
     example_means,
@@ -21,6 +20,8 @@ from cotune.training.balance.losses import (
 from cotune.training.decoder import Decoder
 from cotune.training.errors import check_finite
 from cotune.training.example import Example
+from cotune.training.loss.stakes import Stakes
+from cotune.training.losses import Pack
 from cotune.training.mix.contract import Influence
 from cotune.training.settings import Train
 
@@ -36,6 +37,7 @@ class Gauge:
     train: Train
     pack_tokens: int
     encode: Callable[[Sequence[Example]], None]
+    stakes: Mapping[str, Stakes] = field(default_factory=dict)
 
     def losses(self, examples: Sequence[Example]) -> Array:
         """Gives the mean loss of each example per answer token, [example]; a forward pass."""
@@ -62,7 +64,7 @@ class Gauge:
         return taken_gradient(self.parameters)
 
     def _packs(self, examples: Sequence[Example]) -> Iterator[Pack]:
-        return packs(self.decoder, examples, self.train, self.pack_tokens)
+        return packs(self.decoder, examples, self.train, self.pack_tokens, self.stakes)
 
 
 def factors(batch: Sequence[Example], names: Sequence[str], train: Train, weights: Array | None) -> Array:
