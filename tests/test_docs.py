@@ -15,8 +15,9 @@ from cotune.strict_yaml import parse_yaml
 from cotune.task import Row
 from cotune.tasks import METRICS
 from cotune.tasks.spec import KINDS, DatasetSpec
-from cotune.training import Balance, Budget, Curriculum, Lora, Scoring, SizePolicy, TaskTrain, Train
+from cotune.training import Balance, Budget, Curriculum, Lora, Mixing, Scoring, SizePolicy, TaskTrain, Train
 from cotune.training.balance.choice import EQUAL, PLACES
+from cotune.training.mix.choice import FIXED, MIXINGS
 
 ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
@@ -29,6 +30,7 @@ SECTIONS = {
     "train": Train(),
     "train.overrides.NAME": TaskTrain(),
     "train.balancer": Balance(),
+    "train.mixing": Mixing(),
     "train.curriculum": Curriculum(),
     "scoring": Scoring(),
     "search": Search(),
@@ -57,7 +59,7 @@ def defaults(section: object) -> dict[str, object]:
 def test_guide_has_every_key_of_a_section_with_its_default(section):
     said, true = table(f"`{section}`"), defaults(SECTIONS[section])
     for key, value in true.items():
-        plain = value.name if isinstance(value, Balance | Curriculum) else value  # its short form
+        plain = value.name if isinstance(value, Balance | Curriculum | Mixing) else value  # its short form
         shown = parse_yaml(said[key].strip("`")).value
         assert shown == (list(plain) if isinstance(plain, tuple) else plain), key
     rest = {key for key in said if key not in true}
@@ -105,7 +107,7 @@ def test_guide_has_every_command_and_sampler():
     commands = [command.__name__ for command in COMMANDS]
     assert [name for name in [*commands, "pool show"] if f"`cotune {name}" not in GUIDE] == []
     assert [name for name in SAMPLERS if f"`{name}`" not in GUIDE] == []
-    assert [name for name in (EQUAL, *PLACES) if f"`{name}`" not in GUIDE] == []
+    assert [name for name in (EQUAL, *PLACES, FIXED, *MIXINGS) if f"`{name}`" not in GUIDE] == []
 
 
 def test_tasks_page_has_every_metric_and_kind():

@@ -119,6 +119,22 @@ class Balancing:
 
 
 @dataclass(frozen=True)
+class Mixed:
+    """What a mixer did at some `steps` of a training, counted from 1: the share that each task was to have, [step].
+
+    `tokens` were trained on of each task until after each of these steps, [step]. `weights` are there where the tasks'
+    losses were weighed. `dropped` are (step, task, reason): left out from that step on.
+    """
+
+    mixing: str
+    steps: tuple[int, ...]
+    shares: Mapping[str, tuple[float, ...]]
+    tokens: Mapping[str, tuple[int, ...]]
+    weights: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    dropped: tuple[tuple[int, str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Point:
     """One point of a learning curve: the dev losses of tasks after a fraction of the budget, in nats a token."""
 
@@ -131,9 +147,9 @@ class Trial:
     """The outcome of one request: results per task and the cost, or the error that ended it.
 
     `source` names the study folder that a reused trial comes from; it is empty where the trial was trained. `balancing`
-    is there where the tasks were not weighed equally. `curve` has dev losses from before the end, where they were asked
-    for; `reached` is the fraction of its budget after which it was stopped, 1 where it was not. A stopped trial has its
-    curve in place of results.
+    is there where the tasks were not weighed equally, `mixed` where their shares changed on the way. `curve` has dev
+    losses from before the end, where they were asked for; `reached` is the fraction of its budget after which it was
+    stopped, 1 where it was not. A stopped trial has its curve in place of results.
     """
 
     request: Request
@@ -145,6 +161,7 @@ class Trial:
     error: str | None = None
     source: str = ""
     balancing: Balancing | None = None
+    mixed: Mixed | None = None
     curve: tuple[Point, ...] = ()
     reached: float = 1.0
 

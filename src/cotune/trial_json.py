@@ -8,7 +8,7 @@ from typing import TypeAlias, cast
 
 from cotune.mixture import Mixture
 from cotune.tally import Tally
-from cotune.trial import Balancing, ExampleResults, Exposure, Point, Proposal, Request, Stop, TaskResult, Trial
+from cotune.trial import Balancing, ExampleResults, Exposure, Mixed, Point, Proposal, Request, Stop, TaskResult, Trial
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 """What JSON can say."""
@@ -63,6 +63,7 @@ def trial_to_json(trial: Trial) -> JsonObject:
         "error": trial.error,
         "source": trial.source,
         **({} if trial.balancing is None else {"balancing": _balancing_to_json(trial.balancing)}),
+        **({} if trial.mixed is None else {"mixed": _mixed_to_json(trial.mixed)}),
         **({"curve": [_point_to_json(point) for point in trial.curve]} if trial.curve else {}),
         **({"reached": trial.reached} if trial.reached < 1 else {}),
     }
@@ -94,6 +95,7 @@ def trial_from_json(
         error=cast("str | None", json_object["error"]),
         source=cast(str, json_object["source"]),
         balancing=_balancing_from_json(_object(json_object["balancing"])) if "balancing" in json_object else None,
+        mixed=_mixed_from_json(_object(json_object["mixed"])) if "mixed" in json_object else None,
         curve=tuple(_point_from_json(point) for point in cast("list[JsonObject]", json_object.get("curve", []))),
         reached=float(cast(float, json_object.get("reached", 1.0))),
     )
@@ -176,6 +178,34 @@ def _balancing_from_json(json_object: JsonObject) -> Balancing:
         {name: tuple(float(weight) for weight in line) for name, line in weights.items()},
         tuple(tuple(map(_float_from_json, line)) for line in cast("list[list[Json]]", json_object["cosines"])),
         {name: (float(pair[0]), float(pair[1])) for name, pair in privacy.items()},
+    )
+
+
+def _mixed_to_json(found: Mixed) -> JsonObject:
+    return {
+        "mixing": found.mixing,
+        "steps": list(found.steps),
+        "shares": {name: [_float_to_json(share) for share in line] for name, line in found.shares.items()},
+        "tokens": {name: list(line) for name, line in found.tokens.items()},
+        "weights": {name: [_float_to_json(weight) for weight in line] for name, line in found.weights.items()},
+        "dropped": [list(line) for line in found.dropped],
+    }
+
+
+def _mixed_from_json(json_object: JsonObject) -> Mixed:
+    def lines(key: str) -> dict[str, tuple[float, ...]]:
+        read = cast("dict[str, list[float]]", json_object[key])
+        return {name: tuple(float(value) for value in line) for name, line in read.items()}
+
+    return Mixed(
+        cast(str, json_object["mixing"]),
+        tuple(cast("list[int]", json_object["steps"])),
+        lines("shares"),
+        {name: tuple(line) for name, line in cast("dict[str, list[int]]", json_object["tokens"]).items()},
+        lines("weights"),
+        tuple(
+            (step, name, reason) for step, name, reason in cast("list[tuple[int, str, str]]", json_object["dropped"])
+        ),
     )
 
 

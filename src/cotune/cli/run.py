@@ -41,6 +41,9 @@ def run(
     balancer: Annotated[
         str | None, typer.Option(metavar="NAME", help="How the datasets' losses are balanced while they train.")
     ] = None,
+    mixing: Annotated[
+        str | None, typer.Option(metavar="NAME", help="How the datasets' shares change while they train.")
+    ] = None,
     seed: SearchSeed = None,
     batch: Annotated[int | None, typer.Option(metavar="N", help="Fine-tunings proposed together.")] = None,
     objective: Annotated[
@@ -84,6 +87,7 @@ def run(
         "search.min_improvement_noise": min_improvement_noise,
         "search.sampler": sampler,
         "train.balancer.name": balancer,
+        "train.mixing.name": mixing,
         "search.seed": seed,
         "search.batch": batch,
     }

@@ -80,5 +80,5 @@ def _size_policy(value: YamlValue) -> YamlValue:
     return value
 
 
-TRAIN = {"balancer": _named, "curriculum": _curriculum}
+TRAIN = {"balancer": _named, "mixing": _named, "curriculum": _curriculum}
 """Short forms of keys of `train`."""

@@ -4,6 +4,7 @@ from cotune.training.balance.choice import Balance
 from cotune.training.curriculum.choice import Curriculum
 from cotune.training.curriculum.written import Stage
 from cotune.training.fine_tune import Estimate, FineTune
+from cotune.training.mix.choice import Mixing
 from cotune.training.settings import Budget, Lora, Scoring, SizePolicy, Train
 from cotune.training.task_train import TaskTrain
 
@@ -14,6 +15,7 @@ __all__ = [
     "Estimate",
     "FineTune",
     "Lora",
+    "Mixing",
     "Scoring",
     "SizePolicy",
     "Stage",

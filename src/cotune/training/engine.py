@@ -31,6 +31,10 @@ from cotune.training.lora import State, Trainee, adapted, still, targets
 from cotune.training.loss.choice import PLAIN
 from cotune.training.loss.made import StakesByTask
 from cotune.training.memory import within_memory
+from cotune.training.mix.choice import FIXED
+from cotune.training.mix.choice import made as made_mixer
+from cotune.training.mix.gradient import MixedGradient
+from cotune.training.mix.making import Mixings, Shop
 from cotune.training.mixing import Plan, exposed, plan
 from cotune.training.model import device_of, load_model
 from cotune.training.quantize import within_reach
@@ -40,7 +44,7 @@ from cotune.training.setup import Setup
 from cotune.training.together.crew import Crew, most_of
 from cotune.training.together.team import Kit
 from cotune.training.tokens import encoder_of
-from cotune.training.trainer import Trainer
+from cotune.training.trainer import Guide, Trainer
 from cotune.training.worth import is_worth
 from cotune.trial import Progress, Request, TaskResult, Trial
 
@@ -84,6 +88,7 @@ class Engine:
             report=report,
             stakes=self._stakes,
         )
+        self._mixings = Mixings(Shop(setup, self._decoder, self._trainer, self._adapted, self.plan, self._stakes))
         self.difficulty = Difficulty(self._trainer, self._decoder)
         self._crew = Crew(self._kit(), self.run) if self._has_sides() else None
 
@@ -115,11 +120,13 @@ class Engine:
         return plan(request, pool, budget=setup.budget, policy=setup.size_policy, train=setup.train, lessons=lessons)
 
     def _rows(self, names: Sequence[str]) -> tuple[dict[str, list[Example]], dict[str, list[Example]]]:
-        """Gives the examples to train on, and those held out because the balancer looks at their losses."""
-        pool, chosen = self.pool(names), self.setup.train.balancer
-        balancer = made(chosen)
-        looks = balancer is not None and bool(balancer.needs & HELD)
-        return held_out(pool, chosen.rows) if looks else (pool, {})
+        """Gives the examples to train on, and those held out because a balancer or a mixer looks at their losses."""
+        pool, train = self.pool(names), self.setup.train
+        balancer, mixer = made(train.balancer), made_mixer(train.mixing)
+        if balancer and balancer.needs & HELD:
+            return held_out(pool, train.balancer.rows)
+        looks = mixer and {"validation", "influence"} & mixer.needs
+        return held_out(pool, train.mixing.rows) if looks else (pool, {})
 
     def exams(self, split: Split, count: int | None) -> list[Exam]:
         """Gives the exams on `count` rows of a split, the same for every trial."""
@@ -204,27 +211,27 @@ class Engine:
             results = self._sit(request, exams, limit)
             return Trial(request, results, seconds=time.perf_counter() - started, device=device)
         drawn = self.plan(request)
-        with self._adapted(seed=request.seed) as trainee:
-            balanced = self._balanced(request, drawn, trainee, limit)
-            course = self._trainer.climb(request, drawn, trainee, limit, exams, balanced)
+        with self._guided(request, drawn, limit) as (trainee, guide):
+            course = self._trainer.climb(request, drawn, trainee, limit, exams, guide)
             results = self._sit(request, exams, limit) if course.reached == 1 else {}
         exposure = exposed(drawn, len(course.losses), self._rows(request.mixture.names)[0])
         return Trial(
             request,
             results,
-            exposure,
+            guide.exposure if isinstance(guide, MixedGradient) else exposure,
             time.perf_counter() - started,
             device,
             course.losses,
             curve=course.curve,
             reached=course.reached,
-            balancing=balanced.balancing if balanced else None,
+            balancing=guide.balancing if isinstance(guide, BalancedGradient) else None,
+            mixed=guide.mixed if isinstance(guide, MixedGradient) else None,
         )
 
     def _rehearse(self, request: Request, drawn: Plan, exams: Sequence[Exam], limit: int) -> tuple[float, float]:
         started = time.perf_counter()
-        with self._adapted(seed=0) as trainee:
-            self._trainer.train(request, drawn, trainee, limit, self._balanced(request, drawn, trainee, limit))
+        with self._guided(request, drawn, limit, rehearsal=True) as (trainee, guide):
+            self._trainer.train(request, drawn, trainee, limit, guide)
             trained = time.perf_counter()
             self._sit(request, exams, limit)
         return trained - started, time.perf_counter() - trained
@@ -232,11 +239,20 @@ class Engine:
     def _adapter(self, request: Request, limit: int) -> Adapter:
         started = time.perf_counter()
         drawn = self.plan(request)
-        with self._adapted(seed=request.seed) as trainee:
-            balanced = self._balanced(request, drawn, trainee, limit)
-            losses = self._trainer.train(request, drawn, trainee, limit, balanced)
+        with self._guided(request, drawn, limit) as (trainee, guide):
+            losses = self._trainer.train(request, drawn, trainee, limit, guide)
             seconds = time.perf_counter() - started
-            return Adapter(request, trainee.state(), drawn.exposure, losses, seconds, self.model, self.setup.lora)
+            exposure = guide.exposure if isinstance(guide, MixedGradient) else drawn.exposure
+            return Adapter(request, trainee.state(), exposure, losses, seconds, self.model, self.setup.lora)
+
+    @contextmanager
+    def _guided(
+        self, request: Request, drawn: Plan, limit: int, *, rehearsal: bool = False
+    ) -> Iterator[tuple[Trainee, Guide | None]]:
+        """Gives a fresh adapter with what guides its training; reference trainings of a mixer come first."""
+        prepared = self._mixings.prepared(request, drawn, self._rows(request.mixture.names), rehearsal=rehearsal)
+        with self._adapted(seed=request.seed) as trainee:
+            yield trainee, prepared(trainee, limit) if prepared else self._balanced(request, drawn, trainee, limit)
 
     def _balanced(self, request: Request, drawn: Plan, trainee: Trainee, limit: int) -> BalancedGradient | None:
         """Gives how the tasks of a mixture are balanced; None where they weigh the same, or there is one."""
@@ -283,12 +299,13 @@ class Engine:
     def _has_sides(self) -> bool:
         """Whether trials can run side by side: adapters, on a whole model in one process that takes the fast path.
 
-        Those with a balancer run alone: it weighs the batch of one trial; so do those with losses that need more than
-        the logits.
+        Those with a balancer or a mixer run alone: it weighs the batch of one trial; so do those with losses that need
+        more than the logits.
         """
         train = self.setup.train
         is_single = train.processes == 1 and not self.model.is_split
-        is_plain = is_single and not train.gradient_checkpointing and not train.balancer.is_on
+        is_unguided = not train.balancer.is_on and train.mixing.name == FIXED
+        is_plain = is_single and not train.gradient_checkpointing and is_unguided
         is_plain = is_plain and all(train.loss_of(task.name) in PLAIN for task in self.setup.tasks)
         is_fit = self.setup.lora.method == "lora" and isinstance(self._decoder, ForestDecoder)
         return is_plain and is_fit and most_of(train.width, self.model.device) > 1

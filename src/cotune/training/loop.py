@@ -13,6 +13,8 @@ from cotune.training.errors import check_finite
 from cotune.training.example import Example
 from cotune.training.loss.stakes import Stakes
 from cotune.training.losses import NO_STAKES, pace, pack_losses, token_weights, total_weight
+from cotune.training.mix.gradient import Memory as MixMemory
+from cotune.training.mix.gradient import MixedGradient, Weights
 from cotune.training.rank import Rank
 from cotune.training.settings import Train
 
@@ -41,7 +43,8 @@ class Descent:
     """A training under way: it goes on to any step, and from where an equal one was left.
 
     The gradient of a step is that of its whole batch, whatever `pack_tokens` bounds a pack to and whichever other ranks
-    have a share of it. A `balanced` gradient takes the place of that of the mean loss, in one process.
+    have a share of it. A `balanced` gradient takes the place of that of the mean loss, in one process; a `mixed` one
+    draws the batches too, as many as `batches` has, or fewer where nothing is left to draw from.
     `losses` has the loss of each step that was taken.
     """
 
@@ -56,11 +59,12 @@ class Descent:
         progress: Callable[[int, int], None],
         rank: Rank = Rank(),  # noqa: B008  (frozen)
         balanced: BalancedGradient | None = None,
+        mixed: MixedGradient | None = None,
         stakes: Mapping[str, Stakes] = NO_STAKES,
     ) -> None:
         rank.begin(parameters)
         self.losses: list[float] = []
-        self._rank, self._balanced = rank, balanced
+        self._rank, self._balanced, self._mixed = rank, balanced, mixed
         self._decoder, self._parameters, self._batches = decoder, parameters, batches
         self._train, self._pack_tokens, self._progress = train, pack_tokens, progress
         self._stakes = stakes
@@ -72,11 +76,13 @@ class Descent:
         Raises:
             TrialError: a loss or a gradient is not finite; nothing is updated with it.
         """
-        for step, batch in enumerate(self._batches[len(self.losses) : until], start=len(self.losses) + 1):
+        for step in range(len(self.losses) + 1, min(until, self.steps) + 1):
             self._progress(step - 1, len(self._batches))
+            loss = self._descend(step)
+            if loss is None:
+                break
             for group in self._optimizer.param_groups:
-                group["lr"] = rate(step, len(self._batches), self._train) * pace(batch, self._train)
-            loss = self._descend(batch, step)
+                group["lr"] = rate(step, self.steps, self._train) * pace(self._batch(step), self._train)
             check_finite("loss", loss, step)
             norm = float(nn.utils.clip_grad_norm_(self._parameters, self._train.clip or math.inf))
             check_finite("gradient", norm, step)
@@ -86,8 +92,11 @@ class Descent:
         if until >= len(self._batches):
             self._progress(len(self._batches), len(self._batches))
 
-    def _descend(self, batch: Sequence[Example], step: int) -> float:
-        """Adds the gradient of a batch and gives its loss."""
+    def _descend(self, step: int) -> float | None:
+        """Adds the gradient of a step's batch and gives its loss; None where there is no batch."""
+        if self._mixed:
+            return self._mixed(step, self)
+        batch = self._batch(step)
         if self._balanced:
             self._balanced.watch(batch, step)
             if self._balanced.takes_part:
@@ -95,6 +104,10 @@ class Descent:
         packs = share_of(self._decoder, batch, self._pack_tokens, self._rank)
         part = self._add(packs, total_weight(batch, self._train))
         return self._rank.total(self._parameters, part)
+
+    def _batch(self, step: int) -> Sequence[Example]:
+        """Gives the batch of a step; a mixed one once it was drawn."""
+        return (self._mixed.memory.batches if self._mixed else self._batches)[step - 1]
 
     def _add(self, packs: Sequence[Sequence[Example]], divisor: float) -> float:
         """Adds the gradient of the packs' weighted losses over `divisor`, and gives their sum."""
@@ -114,17 +127,31 @@ class Descent:
         """Gives a copy of the optimiser's state."""
         return copy.deepcopy(self._optimizer.state_dict())
 
-    @property
-    def memory(self) -> Memory | None:
-        """What the balancer remembers, if there is one."""
-        return self._balanced.memory if self._balanced else None
+    def save(self) -> Weights:
+        """Gives a copy of weights and moments."""
+        return [parameter.detach().clone() for parameter in self._parameters], self.moments()
 
-    def resume(self, losses: Sequence[float], moments: dict[str, object], memory: Memory | None) -> None:
+    def load(self, weights: Weights) -> None:
+        """Sets weights and moments to those of a copy; the copy stays."""
+        with torch.no_grad():
+            for parameter, saved in zip(self._parameters, weights[0], strict=True):
+                parameter.copy_(saved)
+        self._optimizer.load_state_dict(copy.deepcopy(weights[1]))
+
+    @property
+    def memory(self) -> Memory | MixMemory | None:
+        """What the balancer or the mixer remembers, if there is one."""
+        guide = self._balanced or self._mixed
+        return guide.memory if guide else None
+
+    def resume(self, losses: Sequence[float], moments: dict[str, object], memory: Memory | MixMemory | None) -> None:
         """Goes on after the steps that gave `losses` and left the others; the weights are the caller's to set."""
         self.losses = list(losses)
         self._optimizer.load_state_dict(moments)
-        if self._balanced and memory:
+        if self._balanced and isinstance(memory, Memory):
             self._balanced.memory = memory
+        if self._mixed and isinstance(memory, MixMemory):
+            self._mixed.memory = memory
 
 
 def share_of(decoder: Decoder, batch: Sequence[Example], pack_tokens: int, rank: Rank) -> Sequence[Sequence[Example]]:

@@ -68,7 +68,7 @@ def plan(
         # tokens fall elsewhere than before, so that a task may come to one row more: then one that was not drawn
         longer = {name: islice(rest, len(rows[name]), None) for name, rest in orders().items()}
         batches, told = _drawn({name: chain(rows[name], longer[name]) for name in mine}, goal, phases, train)
-    return Plan(batches, _exposure(batches, mine), told)
+    return Plan(batches, exposure_of(batches, mine), told)
 
 
 def _drawn(
@@ -93,10 +93,11 @@ def _by_task(batches: Sequence[Sequence[Example]], names: Iterable[str]) -> dict
 
 def exposed(drawn: Plan, steps: int, pool: Pool) -> Mapping[str, Exposure]:
     """Gives what the first `steps` batches of a plan hold of each task."""
-    return drawn.exposure if steps >= len(drawn.batches) else _exposure(drawn.batches[:steps], pool)
+    return drawn.exposure if steps >= len(drawn.batches) else exposure_of(drawn.batches[:steps], pool)
 
 
-def _exposure(batches: Sequence[Sequence[Example]], pool: Pool) -> dict[str, Exposure]:
+def exposure_of(batches: Sequence[Sequence[Example]], pool: Pool) -> dict[str, Exposure]:
+    """Gives what batches hold of each task."""
     seen = [example for batch in batches for example in batch]
     return {
         name: Exposure(

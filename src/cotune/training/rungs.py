@@ -10,6 +10,7 @@ from cotune.training.decoder import Decoder
 from cotune.training.example import Example
 from cotune.training.likelihood import choices
 from cotune.training.lora import State
+from cotune.training.mix.gradient import Memory as MixMemory
 from cotune.training.scoring import Exam
 from cotune.trial import Point, Request
 
@@ -31,7 +32,7 @@ class Halt:
     state: State = field(repr=False)
     moments: dict[str, object] = field(repr=False)
     generator: torch.Tensor = field(repr=False)
-    memory: Memory | None = field(default=None, repr=False)
+    memory: Memory | MixMemory | None = field(default=None, repr=False)
 
     @property
     def nbytes(self) -> int:

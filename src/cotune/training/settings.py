@@ -8,6 +8,7 @@ from cotune.training.balance.choice import Balance
 from cotune.training.checks import check_choice, check_positive
 from cotune.training.curriculum.choice import Curriculum
 from cotune.training.loss.choice import BY_STATE, LOSSES, OPTIONS, Loss, check_loss_options
+from cotune.training.mix.choice import FIXED, Mixing
 from cotune.training.task_train import TaskTrain
 
 MOST_POINTS = 8
@@ -113,8 +114,8 @@ class Train:
 
     `warmup` below 1 is a fraction of the steps, from 1 on a number of steps. A batch is counted in tokens (1024 unless
     said otherwise) or in examples. `weights` multiplies the losses of single tasks, e.g. {"a": 2}; `balancer` says how
-    they are weighed while training goes on, `curriculum` when each task is shown. `width` is how many trials of a batch
-    train side by side: a number, or "auto" for what fits into memory and pays.
+    they are weighed while training goes on, `mixing` how often they are drawn, `curriculum` when each is shown. `width`
+    is how many trials of a batch train side by side: a number, or "auto" for what fits into memory and pays.
     """
 
     lr: float = 2e-3
@@ -133,6 +134,7 @@ class Train:
     weights: Mapping[str, float] = field(default_factory=dict)
     overrides: Mapping[str, TaskTrain] = field(default_factory=dict)
     balancer: Balance = field(default_factory=Balance)
+    mixing: Mixing = field(default_factory=Mixing)
     curriculum: Curriculum = field(default_factory=Curriculum)
     prompt_style: Literal["auto", "chat", "plain"] = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
@@ -175,6 +177,7 @@ class Train:
                 f"Balancer {self.balancer.name!r} looks at whole batches, of which train.processes {self.processes} "
                 "each see a part. Leave train.balancer at 'equal' without conflicts, or set train.processes to 1."
             )
+        self._check_mixing()
         check_loss_options("train.loss_options", self.loss, self.loss_options)
         for name in self.overrides:
             check_loss_options(f"train.overrides.{name}.loss_options", self.loss_of(name), self.of(name).loss_options)
@@ -193,6 +196,19 @@ class Train:
         negative = {name: value for name, value in low.items() if not 0 <= value < float("inf")}
         if negative:
             raise ValueError(f"These of train are >= 0: {sorted(low)}; got {negative}.")
+
+    def _check_mixing(self) -> None:
+        others = {
+            "train.processes above 1": self.processes > 1,
+            f"balancer {self.balancer.name!r}": self.balancer.name != EQUAL,
+            f"curriculum {self.curriculum.name!r}": self.curriculum != Curriculum(),
+        }
+        other = next((name for name, is_on in others.items() if is_on), None)
+        if self.mixing.name != FIXED and other:
+            raise ValueError(
+                f"Mixing {self.mixing.name!r} draws and weighs whole batches itself and does not go with {other}. "
+                "Leave one of the two out."
+            )
 
     @property
     def bits(self) -> int | None:

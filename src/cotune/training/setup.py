@@ -13,6 +13,8 @@ from cotune.training.balance.fitting import check_fit
 from cotune.training.curriculum.choice import Curriculum
 from cotune.training.curriculum.fitting import check_curriculum
 from cotune.training.loss.fitting import check_losses
+from cotune.training.mix.choice import Mixing
+from cotune.training.mix.fitting import check_fit as check_mixing
 from cotune.training.settings import Budget, Lora, Scoring, SizePolicy, Train
 
 SCORES_VERSION = 3
@@ -60,6 +62,7 @@ class Setup:
         if not self.model:
             raise ValueError("A model is a local folder, a hub id or 'embedded'; got nothing.")
         check_fit(self.train.balancer, self.tasks, self.targets)
+        check_mixing(self.train.mixing, self.tasks, self.targets)
         check_curriculum(self.train.curriculum, names, self.targets)
         check_losses(self.train, self.tasks)
         if self.train.compares and self._balancer_needs & {"clipped", "hidden", "saliency"}:
@@ -96,6 +99,8 @@ class Setup:
         train = {**_in_use(train), "balancer": self._balancer_to_json()}
         if not train["balancer"]:
             del train["balancer"]  # as it was before there were any
+        if self.train.mixing == Mixing():
+            del train["mixing"]
         if self.train.curriculum == Curriculum():
             del train["curriculum"]
         train["weights"] = dict(sorted(train["weights"].items()))

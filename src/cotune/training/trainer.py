@@ -14,6 +14,7 @@ from cotune.training.halted import Halted
 from cotune.training.loop import Descent, share_of
 from cotune.training.lora import Trainee
 from cotune.training.loss.stakes import Stakes
+from cotune.training.mix.gradient import MixedGradient
 from cotune.training.mixing import Plan
 from cotune.training.model import LanguageModel
 from cotune.training.ranks import Ranks, Train
@@ -22,6 +23,9 @@ from cotune.training.scoring import Exam
 from cotune.training.setup import Setup
 from cotune.training.trunk import Trunk
 from cotune.trial import Progress, Request
+
+Guide = BalancedGradient | MixedGradient
+"""What has a say in each step: how its losses are merged, or what its batch is."""
 
 
 class Trainer:
@@ -48,7 +52,7 @@ class Trainer:
         drawn: Plan,
         trainee: Trainee,
         limit: int,
-        balanced: BalancedGradient | None = None,
+        guide: Guide | None = None,
     ) -> tuple[float, ...]:
         """Trains to the end and gives the loss of each step.
 
@@ -56,7 +60,7 @@ class Trainer:
             TrialError: a loss or a gradient is not finite.
         """
         with self._learning(trainee):
-            descent = self._descent(request, drawn, trainee, limit, balanced)
+            descent = self._descent(request, drawn, trainee, limit, guide)
             descent.advance(descent.steps)
         return tuple(descent.losses)
 
@@ -67,7 +71,7 @@ class Trainer:
         trainee: Trainee,
         limit: int,
         exams: Sequence[Exam],
-        balanced: BalancedGradient | None = None,
+        guide: Guide | None = None,
     ) -> Course:
         """Trains, with a look at each rung, to the end or to where the request's limits stop it.
 
@@ -90,7 +94,7 @@ class Trainer:
 
         marks = rungs(asked, len(drawn.batches), points)
         with self._learning(trainee):
-            descent = self._descent(request, drawn, trainee, limit, balanced)
+            descent = self._descent(request, drawn, trainee, limit, guide)
             return climb(asked, descent, trainee, marks, look, self._halted)
 
     def encode(
@@ -116,11 +120,13 @@ class Trainer:
         drawn: Plan,
         trainee: Trainee,
         limit: int,
-        balanced: BalancedGradient | None,
+        guide: Guide | None,
     ) -> Descent:
         self._ranks.tell(Train(drawn, limit))
         rank = self._ranks.own
-        mine = [pack for batch in drawn.batches for pack in share_of(self._decoder, batch, limit, rank)]
+        mixed = guide if isinstance(guide, MixedGradient) else None  # encodes what it draws
+        batches = () if mixed else drawn.batches
+        mine = [pack for batch in batches for pack in share_of(self._decoder, batch, limit, rank)]
         self.encode(request, [example for pack in mine for example in pack], pasts=False, limit=limit)
         return Descent(
             self._decoder,
@@ -130,7 +136,8 @@ class Trainer:
             pack_tokens=limit,
             progress=self._stage(request, "train"),
             rank=rank,
-            balanced=balanced,
+            balanced=guide if isinstance(guide, BalancedGradient) else None,
+            mixed=mixed,
             stakes=self._stakes(tuple(drawn.exposure)),
         )
 
