@@ -200,7 +200,7 @@ class Train:
     def _check_mixing(self) -> None:
         others = {
             "train.processes above 1": self.processes > 1,
-            f"balancer {self.balancer.name!r}": self.balancer.name != EQUAL,
+            f"balancer {self.balancer.name!r}": self.balancer.is_on,
             f"curriculum {self.curriculum.name!r}": self.curriculum != Curriculum(),
         }
         other = next((name for name, is_on in others.items() if is_on), None)
