@@ -15,7 +15,7 @@ from cotune.strict_yaml import parse_yaml
 from cotune.task import Row
 from cotune.tasks import METRICS
 from cotune.tasks.spec import KINDS, DatasetSpec
-from cotune.training import Balance, Budget, Lora, Scoring, SizePolicy, TaskTrain, Train
+from cotune.training import Balance, Budget, Curriculum, Lora, Scoring, SizePolicy, TaskTrain, Train
 from cotune.training.balance.choice import EQUAL, PLACES
 
 ROOT = Path(__file__).parent.parent
@@ -29,6 +29,7 @@ SECTIONS = {
     "train": Train(),
     "train.overrides.NAME": TaskTrain(),
     "train.balancer": Balance(),
+    "train.curriculum": Curriculum(),
     "scoring": Scoring(),
     "search": Search(),
     "limits": Limits(),
@@ -56,7 +57,7 @@ def defaults(section: object) -> dict[str, object]:
 def test_guide_has_every_key_of_a_section_with_its_default(section):
     said, true = table(f"`{section}`"), defaults(SECTIONS[section])
     for key, value in true.items():
-        plain = value.name if isinstance(value, Balance) else value  # its short form
+        plain = value.name if isinstance(value, Balance | Curriculum) else value  # its short form
         shown = parse_yaml(said[key].strip("`")).value
         assert shown == (list(plain) if isinstance(plain, tuple) else plain), key
     rest = {key for key in said if key not in true}

@@ -107,13 +107,15 @@ class Balancing:
     """What a balancer did at some `steps` of a training, counted from 1: the weight of each task, [step].
 
     `cosines` are those of the tasks' gradients [step][pair], where the balancer took them; pairs are in the order of
-    `itertools.combinations` of `weights`, None where a batch had no example of a task.
+    `itertools.combinations` of `weights`, None where a batch had no example of a task. `privacy` are a task's two
+    epsilons, where gradients were made private: for how rows were drawn, and as if each step drew them by chance.
     """
 
     balancer: str
     steps: tuple[int, ...]
     weights: Mapping[str, tuple[float, ...]]
     cosines: tuple[tuple[float | None, ...], ...] = ()
+    privacy: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,18 @@ def test_check_shows_what_would_be_trained_and_what_it_costs(model_place, cotune
     assert "=> " in cotune("check", "study.yaml", *SMALL, "--no-measure").out
 
 
+def test_check_shows_the_phases_of_a_curriculum(model_place, cotune):
+    done = cotune("check", "study.yaml", *SMALL, "train.curriculum=sequential", "--no-measure", "--json")
+    assert done.code == 0, done.err
+    sources, target = json.loads(done.out)["phases"]
+    assert set(target["tokens"]) == {"animals"}
+    assert set(sources["tokens"]) == {"fruits", "sounds"}
+    assert (target["phase"]["until"], target["phase"]["shares"]) == (1.0, {"animals": 1.0})
+    printed = cotune("check", "study.yaml", *SMALL, "train.curriculum=sequential", "--no-measure").out
+    assert re.search(r"  67% to 100%, [\d,]+ tokens: animals 100%", printed)
+    assert "phases of the curriculum" not in cotune("check", "study.yaml", *SMALL, "--no-measure").out
+
+
 def test_a_run_keeps_its_promises_and_the_second_trains_nothing(model_place, cotune):
     done = cotune("run", "study.yaml", *SMALL)
     assert done.code == 0, done.err

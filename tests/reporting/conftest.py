@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from balancings import balanced_as
 
 from cotune import search
 from cotune.journal import JournalView, read_journal
@@ -15,7 +16,18 @@ from cotune.reporting import Report, build_report, final_entry
 from cotune.study import Study
 from cotune.tally import Tally
 from cotune.task import Row, Task
-from cotune.trial import Evaluate, ExampleResults, Exposure, Proposal, Record, Request, TaskResult, Trial, each
+from cotune.trial import (
+    Balancing,
+    Evaluate,
+    ExampleResults,
+    Exposure,
+    Proposal,
+    Record,
+    Request,
+    TaskResult,
+    Trial,
+    each,
+)
 
 ROWS = 60
 
@@ -90,6 +102,9 @@ def edge_cases() -> dict[str, Callable[[], Report]]:
             "abc", list, targets=("a", "b"), objective="worst", keep={"c": 0.05}
         ),
         "nothing keeps it": lambda: _report("abc", _losing, keep={"c": 0.0}),
+        "weights of a balancer": lambda: _report("abc", _weighed),
+        "gradients of a balancer": lambda: _report("abcd", _merged),
+        "64 weights": lambda: _report([f"a_dataset_with_a_rather_long_name_{n:03d}" for n in range(64)], _weighed),
         "three levels": lambda: _report("abc", _uneven, levels=3),
         "64 long names": lambda: _report([f"a_dataset_with_a_rather_long_name_{n:03d}" for n in range(64)], list),
         "200 datasets": lambda: _report([f"d{n}" for n in range(200)], list),
@@ -129,6 +144,19 @@ def _losing(records: list[Record]) -> list[Record]:
         kept = TaskResult(0.0 if len(record.request.mixture) else 0.5)
         changed.append(replace(record, trial=replace(record.trial, results={**record.trial.results, "c": kept})))
     return changed
+
+
+def _weighed(records: list[Record]) -> list[Record]:
+    def told(names: Sequence[str]) -> Balancing:
+        weights = {name: (1 / len(names), 0.5 / (place + 1)) for place, name in enumerate(names)}
+        pairs = [None, *([-0.5] * (len(names) * (len(names) - 1) // 2 - 1))]
+        return Balancing("gradnorm", (1, 9), weights, (tuple(pairs), tuple(0.25 for _ in pairs)))
+
+    return balanced_as(records, told)
+
+
+def _merged(records: list[Record]) -> list[Record]:
+    return balanced_as(records, lambda names: Balancing("pcgrad", (1,), dict.fromkeys(names, ()), ((None,),)))
 
 
 def _uneven(records: list[Record]) -> list[Record]:

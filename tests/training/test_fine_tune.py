@@ -205,6 +205,23 @@ def test_an_estimate_is_what_the_trial_then_takes(random_base):
     assert evaluate.estimate(Request(BASE)).tokens == 0
 
 
+def test_a_curve_is_part_of_an_estimate(monkeypatch, random_base):
+    evaluate = fine_tune(random_base, scoring=Scoring(curve=3))
+    asked = []
+    rehearse = evaluate.engine.rehearse
+
+    def costed(request, drawn, exams):
+        asked.append([exam.way for exam in exams])
+        rehearse(request, drawn, exams)
+        return 1.0, 1.0
+
+    monkeypatch.setattr(evaluate.engine, "rehearse", costed)
+    request = Request(Mixture.of(["group", "echo"]))
+    found = evaluate.estimate(request, measure=True)
+    assert asked == [["likelihood", "loss"]] * 2 + [["loss", "loss"]]
+    assert found.seconds == found.steps / 2 + (1 + 2) * found.scored_rows / 16  # of four steps two are looked at
+
+
 def test_progress_counts_up_to_the_end_of_each_stage(random_base):
     seen = []
     run(fine_tune(random_base, progress=seen.append), "group")

@@ -70,6 +70,7 @@ def show(found: "Inspection") -> None:
         print_text(f"  {line}")
     if found.shares is not None:
         _show_shares(found)
+    _show_phases(found)
     if found.cost is not None:
         time = "" if found.cost.seconds is None else f", about {duration(found.cost.seconds)} on this machine"
         print_text(f"\nCost: {found.cost.fine_tunings} fine-tunings, {found.cost.tokens:,} training tokens{time}")
@@ -118,3 +119,14 @@ def _show_shares(found: "Inspection") -> None:
         for name, one in shares.items()
     ]
     print_table(["dataset", "tokens", "share", "examples", "epochs", "cut"], rows)
+
+
+def _show_phases(found: "Inspection") -> None:
+    if found.phases:
+        print_text("\nIn which order: phases of the curriculum when all are in")
+    begin = 0.0
+    for one in found.phases:
+        total = sum(one.tokens.values())
+        shares = ", ".join(f"{name} {tokens / max(total, 1):.0%}" for name, tokens in one.tokens.items())
+        print_text(f"  {begin:.0%} to {one.phase.until:.0%}, {total:,} tokens: {shares}")
+        begin = one.phase.until

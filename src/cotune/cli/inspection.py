@@ -15,7 +15,8 @@ from cotune.tasks import lost_rows, render
 from cotune.tasks.held_out import shared_with_test
 from cotune.tasks.leaks import Leak, find_leaks
 from cotune.tasks.statistics import Statistics, statistics
-from cotune.training import FineTune
+from cotune.training import Curriculum, FineTune
+from cotune.training.mixing import Lesson
 from cotune.trial import Exposure, Request
 
 FEW_ROWS = 50
@@ -59,8 +60,8 @@ class Cost:
 class Inspection:
     """All that a check found: `errors` would end a run, `warnings` may mislead it.
 
-    `shares` is what each dataset trains when all are in; it and `cost` need the model, so a user's own evaluation has
-    none.
+    `shares` is what each dataset trains when all are in, `phases` in which order a curriculum shows it; they and `cost`
+    need the model, so a user's own evaluation has none.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Inspection:
     datasets: tuple[DatasetFacts, ...] = ()
     leaks: tuple[str, ...] = ()
     shares: Mapping[str, Exposure] | None = None
+    phases: tuple[Lesson, ...] = ()
     cost: Cost | None = None
     warnings: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
@@ -182,10 +184,12 @@ def _scored_rows(task: Task, dev_rows: int | None) -> int:
 def _with_cost(found: Inspection, fine_tune: FineTune, request: Request, trials: int, *, measure: bool) -> Inspection:
     """Adds what needs the model: shares, cost of all `trials` and its advice."""
     one = fine_tune.estimate(request, measure=measure)
+    drawn = fine_tune.engine.plan(request)
     seconds = None if one.seconds is None else one.seconds * trials + (one.first_seconds or 0.0)
     return replace(
         found,
-        shares=dict(fine_tune.engine.plan(request).exposure),
+        shares=dict(drawn.exposure),
+        phases=drawn.lessons if fine_tune.setup.train.curriculum != Curriculum() else (),
         cost=Cost(trials, one.tokens * trials, seconds),
         warnings=(*found.warnings, *fine_tune.warnings()),
     )

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from cotune.cli.balancing import other_records
 from cotune.cli.errors import describe, one_line, say
 from cotune.cli.opening import Opened
 from cotune.config import build_problem
@@ -22,7 +23,16 @@ def read_report(opened: Opened, *, data: Path | None = None) -> Report:
     problem = problem_or_names(opened, data=data)
     config = opened.config
     model = "" if config.evaluate else shown_name(config.model)
-    return build_report(problem, view.records, view.log, name=config.name, model=model, settings=view.settings)
+    return build_report(
+        problem,
+        view.records,
+        view.log,
+        name=config.name,
+        model=model,
+        settings=view.settings,
+        balancer=config.train.balancer.name,
+        others=other_records(opened, view),
+    )
 
 
 def problem_or_names(opened: Opened, *, data: Path | None = None) -> Problem:

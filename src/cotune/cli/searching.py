@@ -1,15 +1,17 @@
 """Running a study from the command line: worker, bars, signals, and what is printed at the end."""
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cotune import journal
 from cotune.cache import cache_root
-from cotune.cli.console import Json, print_json, print_text
+from cotune.cli.balancing import compare, reserved, rivals, try_balancers, under
+from cotune.cli.console import Json, plain, print_json, print_text
 from cotune.cli.errors import INTERRUPTED, OK, TERMINATED, say
 from cotune.cli.opening import Opened, save_config
 from cotune.cli.progress import Display
@@ -18,7 +20,7 @@ from cotune.config import OwnEvaluation, build_sampler, evaluation
 from cotune.problem import Problem
 from cotune.reporting.logged import standing_alarms
 from cotune.study import Event, Plan, Reuse, Stopped, Study, interruptible, reuse
-from cotune.trial import Evaluate
+from cotune.trial import Evaluate, Proposal
 from cotune.worker import Worker
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ class Search:
             return self.given_plan
         search = self.opened.config.search
         return Plan(
-            trials=search.trials,
+            trials=search.trials - reserved(self.opened.config),
             hours=search.max_hours,
             patience=search.patience,
             min_improvement=search.min_improvement,
@@ -90,8 +92,22 @@ class Search:
             FileNotFoundError: a folder to reuse holds no study.
             ValueError: the study cannot begin or go on; see `Study.run`.
         """
+        self._check_balancers()
         code = self.execute()
+        if code == OK and self.opened.config.search.balancers:
+            code = try_balancers(self, self.study.verdict())
         return self._conclude() if code == OK else code
+
+    def repeat(self, proposals: Sequence[Proposal]) -> int:
+        """Runs given requests under this configuration and gives the exit code."""
+        study, batch = self.study, self.plan.batch
+        return self._attend(study, len(proposals), partial(study.repeat, proposals=proposals, batch=batch))[0]
+
+    def _check_balancers(self) -> None:
+        """Refuses a balancer that cannot work here, before anything is trained."""
+        for balancer in rivals(self.opened.config):
+            config, cache = under(self.opened, balancer).config, cache_root() / "trunk"
+            evaluation(config, self.problem.tasks, folder=self.opened.base, cache=cache)()
 
     def execute(self) -> int:
         """Runs the study to its end and gives the exit code, that of an interruption included.
@@ -100,9 +116,17 @@ class Search:
             FileNotFoundError: a folder to reuse holds no study.
             ValueError: the study cannot begin or go on, or every trial failed; see `Study.run`.
         """
-        study, sampler = self.study, self.sampler
+        study = self.study
+        work = partial(study.run, sampler=self.sampler, **asdict(self.plan))
+        code, ended = self._attend(study, self.plan.trials, work)
+        if code == OK and not (ended or self.quiet):
+            print_text("Nothing was left to train.")
+        return code
+
+    def _attend(self, study: Study, total: int, work: Callable[..., None]) -> tuple[int, int]:
+        """Has a study do `work` on its evaluation, gives the exit code and how many trials ended."""
         screen = Screen(quiet=self.quiet)
-        display = Display(self.problem, screen, total=self.plan.trials)
+        display = Display(self.problem, screen, total=total)
         earlier = study.view(examples=False)
         display.resumed(earlier.records if earlier else ())
         with ExitStack() as stack:
@@ -111,15 +135,13 @@ class Search:
             asked = stack.enter_context(interruptible(study.request_stop, *stops, _promise))
             stack.enter_context(screen)
             with suppress(KeyboardInterrupt):  # the second Ctrl-C, or one while the model loads: the journal is closed
-                study.run(evaluate, sampler=sampler, on_event=watcher.event, **asdict(self.plan))
+                work(evaluate, on_event=watcher.event)
         if watcher.stopped is None or watcher.stopped.rule == "interrupted":
             say(f"Stopped; no finished fine-tuning is lost. Go on with: {self.again}")
-            return TERMINATED if asked.signal == signal.SIGTERM else INTERRUPTED
+            return TERMINATED if asked.signal == signal.SIGTERM else INTERRUPTED, display.ended
         if watcher.stopped.rule == "failures":
             raise ValueError(watcher.stopped.message)
-        if not (display.ended or self.quiet):
-            print_text("Nothing was left to train.")
-        return OK
+        return OK, display.ended
 
     def _evaluate(self, display: Display, stack: ExitStack) -> tuple[Evaluate, list[Callable[[], None]]]:
         """Gives the evaluation, here or in a child process, and what asks it to stop."""
@@ -146,16 +168,19 @@ class Search:
     def _conclude(self) -> int:
         """Prints what came out and gives the exit code."""
         study = self.study
-        verdict, view = study.verdict(), study.view(examples=False)
+        verdict, view = study.verdict(), study.view()
         stopped = view.logged("stopped")[-1].payload if view else {}
+        found = compare(self.opened, self.problem, view, verdict) if view and rivals(self.opened.config) else None
         if self.quiet:
             winner = None if verdict.winner is None else verdict.winner.to_json()
             facts: dict[str, Json] = {"stopped": stopped["rule"], "message": stopped["message"]}
-            facts |= {"folder": str(study.folder)}
+            facts |= {"folder": str(study.folder), **({"balancers": plain(found)} if found else {})}
             warnings = (*verdict.warnings, *(standing_alarms(view.log) if view else ()))
             print_json(facts | {"winner": winner, "verdict": verdict.sentence, "warnings": warnings})
             return OK
         print_text(f"\n{verdict}\n\nStopped: {stopped['message']}.")
+        if found is not None:
+            print_text(found.sentence)
         print_text(f"Next: cotune report {study.folder}")
         return OK
 

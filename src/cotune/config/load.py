@@ -14,7 +14,7 @@ from cotune.config.overrides import parse_override, with_override
 from cotune.config.short_forms import write_out, write_out_override
 from cotune.strict_yaml import Document, KeyPath, read_yaml
 from cotune.tasks.spec import DatasetSpec
-from cotune.training import Balance, Budget, Lora, Scoring, SizePolicy, TaskTrain, Train
+from cotune.training import Balance, Budget, Curriculum, Lora, Scoring, SizePolicy, Stage, TaskTrain, Train
 
 SECTIONS: dict[str, type] = {
     "": StudyConfig,
@@ -92,6 +92,8 @@ def _keys_at(parent: KeyPath) -> list[str]:
         return _keys(TaskTrain)
     if parent[:2] == ("train", "balancer"):
         return _keys(Balance)
+    if parent[:2] == ("train", "curriculum"):
+        return _keys(Stage if len(parent) > 2 else Curriculum)
     return _keys(SECTIONS.get(str(parent[0]) if parent else "", StudyConfig))
 
 

@@ -1,14 +1,14 @@
 """What a study.yaml may say: every key, its type, its default and what it means."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, model_validator
 
 from cotune.problem import MOST_LEVELS, Objective
 from cotune.task import Task, check_name
 from cotune.tasks.spec import DatasetSpec, dataset_spec
-from cotune.training import Budget, Lora, Scoring, SizePolicy, Train
+from cotune.training import Balance, Budget, Lora, Scoring, SizePolicy, Train
 
 Plain: TypeAlias = object
 """A value as it comes out of YAML, before it is checked."""
@@ -20,6 +20,15 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+def _balancers(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        Balance(name)
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(f"search.balancers names each balancer once; repeated: {repeated}.")
+    return names
+
+
 class Search(Section):
     """How the search goes: how many fine-tunings, which sampler, when it stops early.
 
@@ -27,7 +36,8 @@ class Search(Section):
     how many fine-tunings in a row may bring no better value; `min_improvement` the expected improvement, as a score,
     below which it is not worth another one; `min_improvement_noise` the same in standard deviations between seeds.
     `confirm` is how many fresh seeds confirm the winner and each anchor; with 0 the search repeats what may be best.
-    `early_stopping` ends fine-tunings that are hopeless by their dev loss.
+    `early_stopping` ends fine-tunings that are hopeless by their dev loss. Under each of `balancers` the winner is
+    trained again with its confirming seeds.
     """
 
     trials: int = Field(default=24, ge=1)
@@ -40,6 +50,7 @@ class Search(Section):
     min_improvement: float | None = Field(default=None, ge=0)
     min_improvement_noise: float | None = Field(default=None, ge=0)
     early_stopping: Literal["none", "auto"] = "none"
+    balancers: Annotated[tuple[str, ...], AfterValidator(_balancers)] = ()
 
 
 class Limits(Section):
@@ -113,3 +124,19 @@ class StudyConfig(Section):
     limits: Limits = Limits()
     leaks: Literal["drop", "refuse", "keep"] = "drop"
     datasets: Annotated[tuple[Annotated[DatasetSpec | Task, PlainValidator(dataset)], ...], AfterValidator(_distinct)]
+
+    @model_validator(mode="after")
+    def _check_balancers(self) -> Self:
+        search, rivals = self.search, [name for name in self.search.balancers if name != self.train.balancer.name]
+        if not rivals:
+            return self
+        if self.evaluate is not None:
+            raise ValueError("search.balancers are cotune's own; a study with evaluate has none. Leave them out.")
+        if not search.confirm:
+            raise ValueError("search.balancers are compared on the confirming seeds; set search.confirm to 2 or more.")
+        if 2 * len(rivals) * search.confirm > search.trials:
+            raise ValueError(
+                f"search.balancers take {len(rivals)} x {search.confirm} of {search.trials} trials, more than half; "
+                f"set search.trials to {2 * len(rivals) * search.confirm} or more, or name fewer balancers."
+            )
+        return self

@@ -14,12 +14,13 @@ def write_out(data: dict[str, YamlValue]) -> dict[str, YamlValue]:
     """
     full = dict(data)
     if "targets" in full:
-        full["targets"] = _targets(full["targets"])
+        full["targets"] = _equal_parts(full["targets"])
     if "size_policy" in full:
         full["size_policy"] = _size_policy(full["size_policy"])
     train = full.get("train")
-    if isinstance(train, dict) and isinstance(train.get("balancer"), str):
-        full["train"] = {**train, "balancer": {"name": train["balancer"]}}
+    if isinstance(train, dict):
+        short = {key: write(train[key]) for key, write in TRAIN.items() if key in train}
+        full["train"] = {**train, **short}
     scoring = full.get("scoring", {})
     if "dev_rows" in full and isinstance(scoring, dict):
         if "dev_rows" in scoring:
@@ -36,14 +37,14 @@ def write_out_override(path: KeyPath, value: YamlValue) -> list[tuple[KeyPath, Y
     """
     if path == ("dev_rows",):
         return [(("scoring", "dev_rows"), value)]
-    if path == ("train", "balancer") and isinstance(value, str):
-        return [(path, {"name": value})]
+    if len(path) == 2 and path[0] == "train" and path[1] in TRAIN:
+        return [(path, TRAIN[str(path[1])](value))]
     if path == ("size_policy", "temperature"):  # any other kind would ignore it
         return [(("size_policy", "kind"), "temperature"), (path, value)]
     return [(path, write_out({str(path[0]): value})[str(path[0])] if len(path) == 1 else value)]
 
 
-def _targets(value: YamlValue) -> YamlValue:
+def _equal_parts(value: YamlValue) -> YamlValue:
     if isinstance(value, str):
         return {value: 1}
     if isinstance(value, list):
@@ -52,9 +53,32 @@ def _targets(value: YamlValue) -> YamlValue:
     return value
 
 
+def _named(value: YamlValue) -> YamlValue:
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _curriculum(value: YamlValue) -> YamlValue:
+    """A name, a list of stages, or the full form; a stage may list its datasets where parts are equal."""
+    if isinstance(value, list):
+        value = {"stages": value}
+    if not isinstance(value, dict) or not isinstance(stages := value.get("stages"), list):
+        return _named(value)
+    return {**value, "stages": [_stage(stage) for stage in stages]}
+
+
+def _stage(stage: YamlValue) -> YamlValue:
+    if not isinstance(stage, dict) or not isinstance(stage.get("datasets"), str | list):
+        return stage
+    return {**stage, "datasets": _equal_parts(stage["datasets"])}
+
+
 def _size_policy(value: YamlValue) -> YamlValue:
     if isinstance(value, str):
         return {"kind": value}
     if isinstance(value, dict) and "temperature" in value and "kind" not in value:
         return {"kind": "temperature", **value}
     return value
+
+
+TRAIN = {"balancer": _named, "curriculum": _curriculum}
+"""Short forms of keys of `train`."""

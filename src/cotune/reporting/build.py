@@ -1,12 +1,14 @@
 """From a journal's contents to a report."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from statistics import median
 
 from cotune import __version__
 from cotune.journal import LogEntry
 from cotune.mixture import Mixture
 from cotune.problem import Problem
+from cotune.reporting.balance import balanced
 from cotune.reporting.calibration import calibration
 from cotune.reporting.lines import curve, dataset_lines, share_lines, trial_line
 from cotune.reporting.logged import final_leads, final_scores, standing_alarms, stop_rule, versions
@@ -14,7 +16,7 @@ from cotune.reporting.report import Cost, FinalLead, FinalScore, Report, Share
 from cotune.reporting.scores import composites
 from cotune.study.phases import went_on
 from cotune.trial import Record, Trial
-from cotune.verdict import Verdict, judge
+from cotune.verdict import Verdict, contest, judge
 from cotune.verdict.effects import Effect, effects, part_effects
 from cotune.verdict.paired import Estimate
 from cotune.verdict.wording import Finding, compared, title, unit
@@ -33,6 +35,8 @@ def build_report(
     settings: Mapping[str, object] | None = None,
     similarity: Mapping[str, float] | None = None,
     verdict: Verdict | None = None,
+    balancer: str = "",
+    others: Mapping[str, Sequence[Record]] | None = None,
 ) -> Report:
     """Gives the report on the records of one group of a journal.
 
@@ -45,6 +49,8 @@ def build_report(
         settings: what makes the scores comparable, as the evaluation tells it, for the appendix.
         similarity: of each dataset with the targets, to point out helpful datasets that do not look it.
         verdict: if it was made already.
+        balancer: under which the study searched.
+        others: records of the winner under other balancers, by these.
     """
     judged = verdict or judge(problem, records)
     trials = [record.trial for record in records if record.trial]
@@ -72,8 +78,10 @@ def build_report(
         test_leads=leads,
         test_sentence=_test_sentence(problem, test, leads),
         composites=composites(problem, trials, judged),
+        balanced=balanced(problem, trials, judged),
+        contest=contest(problem, records, others or {}, own=balancer, verdict=judged),
         datasets=tuple(dataset_lines(problem, similarity or {})),
-        cost=_cost(records, log),
+        cost=_cost([*records, *chain.from_iterable((others or {}).values())], log),
         stopped=stop_rule(log),
         warnings=(*judged.warnings, *standing_alarms(log), *_heavy(shares), *_failures(trials)),
         settings=dict(_flat(settings or {})),

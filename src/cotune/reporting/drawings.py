@@ -1,10 +1,11 @@
 """Which charts a report shows, and the figures that go into them."""
 
 from cotune.reporting import charts
+from cotune.reporting.balance_charts import conflict_matrix, weights_over_time
 from cotune.reporting.charts import Bar
 from cotune.reporting.front_chart import front_chart
 from cotune.reporting.report import FinalScore, Report
-from cotune.verdict import Comparison
+from cotune.verdict import Comparison, Rival
 from cotune.verdict.effects import Effect
 from cotune.verdict.guards import Guard
 from cotune.verdict.wording import interval, points
@@ -47,6 +48,16 @@ def drawings(report: Report) -> dict[str, str]:
         found |= _curves(report)
     if any(trial.predicted is not None and trial.value is not None for trial in report.trials):
         found["predictions"] = charts.predicted_against_measured(report.trials, unit=unit)
+    if report.contest:
+        found["contest"] = charts.intervals(
+            [_rival(rival) for rival in report.contest.rivals],
+            unit=f"{unit} by which it leads {report.contest.own}",
+            label="Balancers on the winner's mixture",
+        )
+    if report.balanced and report.balanced.weights:
+        found["weights"] = weights_over_time(report.balanced)
+    if report.balanced and report.balanced.conflicts:
+        found["conflicts"] = conflict_matrix(report.balanced.conflicts)
     if report.shares:
         found["shares"] = charts.shares(report.shares)
     return found
@@ -76,6 +87,13 @@ def _comparison(line: Comparison) -> Bar:
     note = f"{points(gap.mean, sign=True)} {interval(gap)}"
     low, high = (None, None) if gap.low is None or gap.high is None else (100 * gap.low, 100 * gap.high)
     return Bar(label, 100 * gap.mean, low, high, tone, note)
+
+
+def _rival(rival: Rival) -> Bar:
+    gap = rival.lead
+    tone = "good" if gap.is_above else "bad" if gap.is_below else "plain"
+    low, high = (None, None) if gap.low is None or gap.high is None else (100 * gap.low, 100 * gap.high)
+    return Bar(rival.balancer, 100 * gap.mean, low, high, tone, f"{points(gap.mean, sign=True)} {interval(gap)}")
 
 
 def _guard(line: Guard) -> Bar:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from cotune.verdict import Verdict
+from cotune.reporting.balance import Balanced
+from cotune.verdict import Contest, Verdict
 from cotune.verdict.effects import Effect
 
 State = Literal["done", "failed", "pending"]
@@ -151,6 +152,8 @@ class Report:
     test_leads: tuple[FinalLead, ...]
     test_sentence: str
     composites: tuple[Composite, ...]
+    balanced: Balanced | None
+    contest: Contest | None
     datasets: tuple[DatasetLine, ...]
     cost: Cost
     stopped: str

@@ -1,16 +1,19 @@
 """The report on a terminal."""
 
 from collections.abc import Sequence
+from statistics import fmean
 
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from cotune.reporting.balance import Balanced, Conflict
 from cotune.reporting.front_chart import place_of
 from cotune.reporting.html import duration
 from cotune.reporting.report import Report
 from cotune.reporting.svg import short
+from cotune.verdict import Contest
 from cotune.verdict.effects import Effect
 from cotune.verdict.front import Front
 from cotune.verdict.wording import points
@@ -37,6 +40,11 @@ def render_terminal(report: Report, console: Console) -> None:
         console.print(_guards(report))
     if report.verdict.front is not None:
         console.print(_front(report.verdict.front))
+    if report.contest is not None:
+        console.print(plain(report.contest.sentence))
+        console.print(_contest(report.contest, report.unit))
+    if report.balanced is not None:
+        console.print(_weights(report.balanced))
     bars = console.width >= ROOMY
     if report.effects:
         console.print(_effects(report.effects, f"When a dataset is added, {report.unit}", bars=bars))
@@ -120,6 +128,38 @@ def _front(front: Front) -> Table:
         scores = [_uncertain(line.scores[name], line.errors[name]) for name in front.reference]
         table.add_row(_name(line.title), *scores, str(line.seeds), plain(place_of(line)))
     return table
+
+
+def _contest(found: Contest, unit: str) -> Table:
+    columns = ["balancer", unit, "seeds", f"lead over {found.own}"]
+    table = _table("\nBalancers on the winner's mixture", columns, columns[1:])
+    table.add_row(plain(found.own), points(found.own_value.mean), str(found.own_value.seeds), "")
+    for rival in found.rivals:
+        lead = _reach(rival.lead.mean, rival.lead.low, rival.lead.high, sign=True)
+        table.add_row(plain(rival.balancer), points(rival.value.mean), str(rival.lead.seeds), lead)
+    return table
+
+
+def _weights(found: Balanced) -> Table:
+    columns = ["dataset", "first", "mean", "last", "most against"]
+    title = f"\nWeights under {found.balancer} in trial of {found.mixture}"
+    table = _table(title, columns, columns[1:4])
+    for name in dict.fromkeys(
+        [*found.weights, *(name for pair in found.conflicts for name in (pair.first, pair.second))]
+    ):
+        own = found.weights.get(name)
+        shown = [f"{own[0]:.2f}", f"{fmean(own):.2f}", f"{own[-1]:.2f}"] if own else ["–"] * 3
+        table.add_row(plain(name), *shown, plain(_against(found.conflicts, name)))
+    return table
+
+
+def _against(conflicts: Sequence[Conflict], name: str) -> str:
+    """Gives the dataset whose gradient points most against that of `name`, with the mean cosine, if any does."""
+    mine = [pair for pair in conflicts if name in (pair.first, pair.second)]
+    worst = min(mine, key=lambda pair: pair.cosine, default=None)
+    if worst is None or worst.cosine >= 0:
+        return ""
+    return f"{worst.second if worst.first == name else worst.first} ({worst.cosine:+.2f})"
 
 
 def _uncertain(score: float, error: float | None) -> Text:

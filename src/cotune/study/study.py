@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
@@ -13,6 +13,7 @@ from cotune.study.circle import Circle
 from cotune.study.events import Event, Rule, Stopped
 from cotune.study.phases import in_pool
 from cotune.study.plan import Plan
+from cotune.study.repeat import repeat
 from cotune.study.reuse import OBJECTIVE
 from cotune.study.steps import Course, Past, next_step, open_requests, search_end
 from cotune.study.stops import all_failed
@@ -124,6 +125,28 @@ class Study:
         finally:
             self._stop.clear()
         tell(stopped)
+
+    def repeat(
+        self,
+        evaluate: Evaluate,
+        proposals: Sequence[Proposal],
+        *,
+        batch: int = 1,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> None:
+        """Runs given requests and nothing else, as far as the journal lacks them; stops when it is asked to.
+
+        Raises:
+            JournalError: the folder, the disk, or settings that differ; see `Journal`.
+            ValueError: an evaluation that breaks its contract.
+        """
+        tell = on_event or _nobody
+        try:
+            with self._open(evaluate) as journal:
+                asked = self._stop.is_set
+                tell(repeat(journal, self.problem, evaluate, proposals, batch=batch, is_stopped=asked, tell=tell))
+        finally:
+            self._stop.clear()
 
     def upcoming(self, plan: Plan, *, sampler: "Sampler | None" = None) -> list[Proposal] | Stopped:
         """Gives the requests that a run with `plan` would begin with, or why it would train nothing; writes nothing.

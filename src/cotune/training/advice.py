@@ -6,8 +6,9 @@ from typing import Literal
 from cotune.mixture import Mixture
 from cotune.training.engine import Engine
 from cotune.training.errors import TrialError
+from cotune.training.goal import BATCH_TOKENS
 from cotune.training.loop import warmup_steps
-from cotune.training.mixing import BATCH_TOKENS, Plan
+from cotune.training.mixing import Plan
 from cotune.training.setup import Setup
 from cotune.trial import Request
 
@@ -27,7 +28,8 @@ def advice(engine: Engine) -> tuple[str, ...]:
         drawn = engine.plan(everything)
     except TrialError as error:
         return (*notes, str(error))
-    return (*notes, *_rate(len(drawn.batches), setup), *_steps(drawn, setup), *_shares(drawn, setup))
+    plan_notes = (*_steps(drawn, setup), *_phases(drawn), *_shares(drawn, setup))
+    return (*notes, *_rate(len(drawn.batches), setup), *plan_notes)
 
 
 def rates(steps: int, method: Literal["lora", "full"]) -> tuple[float, float]:
@@ -62,6 +64,14 @@ def _steps(drawn: Plan, setup: Setup) -> list[str]:
     if warmup_steps(steps, setup.train) >= steps:
         notes.append(f"The warm-up takes all of the {steps} steps; lower train.warmup.")
     return notes
+
+
+def _phases(drawn: Plan) -> list[str]:
+    sizes = [sum(lesson.tokens.values()) for lesson in drawn.lessons]
+    brief = sum(size * len(drawn.batches) < sum(sizes) for size in sizes)
+    if len(sizes) < 2 or not brief:
+        return []
+    return [f"{brief} of {len(sizes)} phases of the curriculum are shorter than a batch and mix; raise the budget."]
 
 
 def _lengths(engine: Engine) -> list[str]:

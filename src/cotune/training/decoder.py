@@ -51,6 +51,10 @@ class Decoder(Protocol):
         """
         ...
 
+    def read_states(self, examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Gives the logits, and the mean last hidden state of each row's own prompt, [example, hidden]."""
+        ...
+
     def read(self, examples: Sequence[Example], *, limit: int, generation: Generation | None = None) -> list[Reading]:
         """Gives its losses on the gold answers, pack by pack, and its own outputs if `generation` says how."""
         ...

@@ -14,16 +14,22 @@ from cotune.training.adapter import Adapter
 from cotune.training.balance.choice import made
 from cotune.training.balance.contract import HELD
 from cotune.training.balance.equal import Equal
+from cotune.training.balance.facts import facts_of
 from cotune.training.balance.fitting import described
 from cotune.training.balance.gradient import BalancedGradient
 from cotune.training.balance.held import held_out
 from cotune.training.choice import choose_decoder, trunk_of
+from cotune.training.curriculum.choice import timetable
+from cotune.training.curriculum.lessons import Lessons
+from cotune.training.difficulty import Difficulty
 from cotune.training.errors import TrialError
 from cotune.training.example import Example
 from cotune.training.exams import exams_of
 from cotune.training.forest import PACK_TOKENS
 from cotune.training.forest_decoder import ForestDecoder
 from cotune.training.lora import State, Trainee, adapted, still, targets
+from cotune.training.loss.choice import PLAIN
+from cotune.training.loss.made import StakesByTask
 from cotune.training.memory import within_memory
 from cotune.training.mixing import Plan, exposed, plan
 from cotune.training.model import device_of, load_model
@@ -67,10 +73,18 @@ class Engine:
         self.ranks = Ranks(setup, size=setup.train.processes)
         self._report = report
         self._pool: dict[str, list[Example]] = {}
+        self._stakes = StakesByTask(setup.tasks, self.pool, self.encoder, setup.train)
         self._exams: dict[tuple[Split, int | None], list[Exam]] = {}
         self._trainer = Trainer(
-            setup, self.model, trunk=self._trunk, decoder=self._decoder, ranks=self.ranks, report=report
+            setup,
+            self.model,
+            trunk=self._trunk,
+            decoder=self._decoder,
+            ranks=self.ranks,
+            report=report,
+            stakes=self._stakes,
         )
+        self.difficulty = Difficulty(self._trainer, self._decoder)
         self._crew = Crew(self._kit(), self.run) if self._has_sides() else None
 
     @property
@@ -97,7 +111,8 @@ class Engine:
             TrialError: a task has no rows to train on.
         """
         setup, (pool, _) = self.setup, self._rows(request.mixture.names)
-        return plan(request, pool, budget=setup.budget, policy=setup.size_policy, train=setup.train)
+        lessons = Lessons(timetable(setup.train.curriculum), frozenset(setup.targets), self.difficulty)
+        return plan(request, pool, budget=setup.budget, policy=setup.size_policy, train=setup.train, lessons=lessons)
 
     def _rows(self, names: Sequence[str]) -> tuple[dict[str, list[Example]], dict[str, list[Example]]]:
         """Gives the examples to train on, and those held out because the balancer looks at their losses."""
@@ -228,9 +243,12 @@ class Engine:
         chosen, names = self.setup.train.balancer, request.mixture.names
         if not chosen.is_on or len(names) < 2:
             return None
+        balancer = made(chosen) or Equal()
         kept, held = self._rows(names)
+        tasks = [self.setup.task(name) for name in names]
+        facts = facts_of(balancer.needs, tasks, kept, self.pool(self.setup.targets))
         return BalancedGradient(
-            made(chosen) or Equal(),
+            balancer,
             described(names, self.setup.targets, {name: len(rows) for name, rows in kept.items()}),
             self._decoder,
             trainee.parameters,
@@ -241,6 +259,8 @@ class Engine:
             frugal=limit < PACK_TOKENS,
             held=held,
             still=partial(still, trainee) if self.setup.lora.dropout else None,
+            stakes=self._stakes(names),
+            facts=facts,
         )
 
     def _sit(self, request: Request | None, exams: Sequence[Exam], limit: int) -> Results:
@@ -263,11 +283,13 @@ class Engine:
     def _has_sides(self) -> bool:
         """Whether trials can run side by side: adapters, on a whole model in one process that takes the fast path.
 
-        Those with a balancer run alone: it weighs the batch of one trial.
+        Those with a balancer run alone: it weighs the batch of one trial; so do those with losses that need more than
+        the logits.
         """
         train = self.setup.train
         is_single = train.processes == 1 and not self.model.is_split
         is_plain = is_single and not train.gradient_checkpointing and not train.balancer.is_on
+        is_plain = is_plain and all(train.loss_of(task.name) in PLAIN for task in self.setup.tasks)
         is_fit = self.setup.lora.method == "lora" and isinstance(self._decoder, ForestDecoder)
         return is_plain and is_fit and most_of(train.width, self.model.device) > 1
 

@@ -29,6 +29,12 @@ class Example:
         return len(self.prompt) + len(self.answer)
 
     @property
+    def own(self) -> range:
+        """Positions of the prompt that its task's rows do not have in common; the last one if there are none."""
+        last = len(self.prompt) - 1
+        return range(min(self.cuts[0] if self.cuts else 0, last), last + 1)
+
+    @property
     def predictors(self) -> range:
         """Positions whose output predicts the answer: from the prompt's last token to the one before the end."""
         return range(len(self.prompt) - 1, self.tokens - 1)

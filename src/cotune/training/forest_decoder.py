@@ -12,6 +12,7 @@ from cotune.training.forest import Forest, leaf, packs, plant
 from cotune.training.greedy import Draft, agree, go_on
 from cotune.training.model import LanguageModel
 from cotune.training.past import Past
+from cotune.training.states import listening
 from cotune.training.trunk import Trunk
 
 
@@ -39,6 +40,15 @@ class ForestDecoder:
             logits = self._run(self._plant(examples), examples, None, apart=True)
         below, top = sides[0]
         return below, top, logits
+
+    def read_states(self, examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Gives the logits, and the mean last hidden state of each row's own prompt, [example, hidden]."""
+        forest = self._plant(examples)
+        with listening(self._model.module) as heard:
+            logits = self._run(forest, examples, None)
+        pairs = zip(forest.places, examples, strict=True)
+        own = [[places[spot] for spot in example.own] for places, example in pairs]
+        return logits, torch.stack([heard[0][0, columns].mean(dim=0) for columns in own])
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
     def read(self, examples: Sequence[Example], *, limit: int, generation: Generation | None = None) -> list[Reading]:

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import nn
@@ -11,7 +11,8 @@ from cotune.training.balance.gradient import BalancedGradient, Memory
 from cotune.training.decoder import Decoder
 from cotune.training.errors import check_finite
 from cotune.training.example import Example
-from cotune.training.losses import total_weight, weighted_losses
+from cotune.training.loss.stakes import Stakes
+from cotune.training.losses import NO_STAKES, pace, pack_losses, token_weights, total_weight
 from cotune.training.rank import Rank
 from cotune.training.settings import Train
 
@@ -55,12 +56,14 @@ class Descent:
         progress: Callable[[int, int], None],
         rank: Rank = Rank(),  # noqa: B008  (frozen)
         balanced: BalancedGradient | None = None,
+        stakes: Mapping[str, Stakes] = NO_STAKES,
     ) -> None:
         rank.begin(parameters)
         self.losses: list[float] = []
         self._rank, self._balanced = rank, balanced
         self._decoder, self._parameters, self._batches = decoder, parameters, batches
         self._train, self._pack_tokens, self._progress = train, pack_tokens, progress
+        self._stakes = stakes
         self._optimizer = torch.optim.AdamW(parameters, lr=train.lr, betas=train.betas, weight_decay=train.weight_decay)
 
     def advance(self, until: int) -> None:
@@ -72,7 +75,7 @@ class Descent:
         for step, batch in enumerate(self._batches[len(self.losses) : until], start=len(self.losses) + 1):
             self._progress(step - 1, len(self._batches))
             for group in self._optimizer.param_groups:
-                group["lr"] = rate(step, len(self._batches), self._train)
+                group["lr"] = rate(step, len(self._batches), self._train) * pace(batch, self._train)
             loss = self._descend(batch, step)
             check_finite("loss", loss, step)
             norm = float(nn.utils.clip_grad_norm_(self._parameters, self._train.clip or math.inf))
@@ -90,8 +93,17 @@ class Descent:
             if self._balanced.takes_part:
                 return self._balanced(batch, step)
         packs = share_of(self._decoder, batch, self._pack_tokens, self._rank)
-        part = _descend(self._decoder, packs, self._train, total_weight(batch, self._train))
+        part = self._add(packs, total_weight(batch, self._train))
         return self._rank.total(self._parameters, part)
+
+    def _add(self, packs: Sequence[Sequence[Example]], divisor: float) -> float:
+        """Adds the gradient of the packs' weighted losses over `divisor`, and gives their sum."""
+        loss = 0.0
+        for pack, losses in pack_losses(self._decoder, packs, self._train, self._stakes):
+            part = (token_weights(pack, self._train, losses.device) * losses).sum() / divisor
+            loss += float(part.detach())
+            part.backward()
+        return loss
 
     @property
     def steps(self) -> int:
@@ -122,13 +134,3 @@ def share_of(decoder: Decoder, batch: Sequence[Example], pack_tokens: int, rank:
     if len(packs) < rank.size:
         packs = decoder.split(ordered, -(-sum(example.tokens for example in ordered) // rank.size))
     return rank.share(packs)
-
-
-def _descend(decoder: Decoder, packs: Sequence[Sequence[Example]], train: Train, divisor: float) -> float:
-    """Adds the gradient of the packs' weighted losses over `divisor`, and gives their sum."""
-    loss = 0.0
-    for pack in packs:
-        part = weighted_losses(decoder.logits(pack), pack, train).sum() / divisor
-        loss += float(part.detach())
-        part.backward()
-    return loss

@@ -5,29 +5,38 @@ that at any moment each task has its share to within an example, and the order o
 the task alone: two mixtures show a shared task's rows in the same order, which makes their difference less noisy.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
+from itertools import chain, islice
 
-import numpy as np
-
+from cotune.training.curriculum.contract import Phase
+from cotune.training.curriculum.lessons import Lessons
+from cotune.training.draws import Draw, draws, full_batches, order, without_rest
 from cotune.training.errors import TrialError
 from cotune.training.example import Example
+from cotune.training.goal import Goal, Pool
 from cotune.training.settings import Budget, SizePolicy, Train
 from cotune.trial import Exposure, Request
 
-Pool = Mapping[str, Sequence[Example]]
-"""Train examples by task."""
+MIXED = Lessons()
+"""No curriculum: all tasks are mixed from the first batch to the last."""
 
-BATCH_TOKENS = 1024
+
+@dataclass(frozen=True)
+class Lesson:
+    """A phase of a plan, and the training tokens of each task that fell into it."""
+
+    phase: Phase
+    tokens: Mapping[str, int]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The batches of one trial, and what they hold of each task."""
+    """The batches of one trial, what they hold of each task, and in which phases."""
 
     batches: tuple[tuple[Example, ...], ...]
     exposure: Mapping[str, Exposure]
+    lessons: tuple[Lesson, ...] = ()
 
     @property
     def examples(self) -> tuple[Example, ...]:
@@ -35,7 +44,9 @@ class Plan:
         return tuple(example for batch in self.batches for example in batch)
 
 
-def plan(request: Request, pool: Pool, *, budget: Budget, policy: SizePolicy, train: Train) -> Plan:
+def plan(
+    request: Request, pool: Pool, *, budget: Budget, policy: SizePolicy, train: Train, lessons: Lessons = MIXED
+) -> Plan:
     """Gives the batches of `request`; `pool` holds the train examples of every task in its mixture.
 
     Raises:
@@ -45,154 +56,44 @@ def plan(request: Request, pool: Pool, *, budget: Budget, policy: SizePolicy, tr
     if empty:
         raise TrialError(f"No train rows to use in {empty}: the split is empty, or every answer is over-long.")
     mine = {name: pool[name] for name in request.mixture.names}
-    goal = _Goal.of(request, mine, budget, policy, train)
-    batches = _without_rest(list(_batches(_draws(request, mine, goal, train), goal, train)))
-    return Plan(batches, _exposure(batches, mine))
+    goal = Goal.of(request, mine, budget, policy, train)
+    phases = lessons.phases(goal, mine)
+
+    def orders() -> dict[str, Iterator[Example]]:
+        return {name: order(mine[name], request.seed, name) for name in mine}
+
+    batches, told = _drawn(orders(), goal, phases, train)
+    rows = lessons.rows(_by_task(batches, mine), request.seed)
+    if rows is not None:
+        # tokens fall elsewhere than before, so that a task may come to one row more: then one that was not drawn
+        longer = {name: islice(rest, len(rows[name]), None) for name, rest in orders().items()}
+        batches, told = _drawn({name: chain(rows[name], longer[name]) for name in mine}, goal, phases, train)
+    return Plan(batches, _exposure(batches, mine), told)
+
+
+def _drawn(
+    rows: Mapping[str, Iterator[Example]], goal: Goal, phases: Sequence[Phase], train: Train
+) -> tuple[tuple[tuple[Example, ...], ...], tuple[Lesson, ...]]:
+    """Gives the batches, and what of each task falls into each phase."""
+    tokens = [dict.fromkeys(phase.shares, 0) for phase in phases]
+
+    def counted() -> Iterator[Draw]:
+        for number, examples in draws(rows, goal, phases, train):
+            tokens[number][examples[0].task] += sum(example.tokens for example in examples)
+            yield number, examples
+
+    batches = without_rest(list(full_batches(counted(), goal, train)))
+    return batches, tuple(Lesson(phase, held) for phase, held in zip(phases, tokens, strict=True))
+
+
+def _by_task(batches: Sequence[Sequence[Example]], names: Iterable[str]) -> dict[str, list[Example]]:
+    """Gives the examples of each task in the order of training."""
+    return {name: [example for batch in batches for example in batch if example.task == name] for name in names}
 
 
 def exposed(drawn: Plan, steps: int, pool: Pool) -> Mapping[str, Exposure]:
     """Gives what the first `steps` batches of a plan hold of each task."""
     return drawn.exposure if steps >= len(drawn.batches) else _exposure(drawn.batches[:steps], pool)
-
-
-def shares(request: Request, pool: Pool, *, budget: Budget, policy: SizePolicy) -> dict[str, float]:
-    """Gives each task's share of the training tokens before any cap; they sum to 1."""
-    parts = request.mixture.to_json()
-    sizes = {name: sum(example.tokens for example in pool[name]) for name in parts}
-    exponent = {"equal": 0.0, "proportional": 1.0, "temperature": 1 / policy.temperature}[policy.kind]
-    if budget.kind == "epochs":
-        exponent = 1.0
-    bases = {name: parts[name] * sizes[name] ** exponent for name in parts}
-    return {name: base / sum(bases.values()) for name, base in bases.items()}
-
-
-@dataclass(frozen=True)
-class _Goal:
-    """When to stop: after so many tokens, examples or batches, and per task after its quota of examples."""
-
-    shares: Mapping[str, float]
-    quotas: Mapping[str, float]
-    tokens: float = np.inf
-    examples: float = np.inf
-    steps: float = np.inf
-
-    @classmethod
-    def of(cls, request: Request, pool: Pool, budget: Budget, policy: SizePolicy, train: Train) -> "_Goal":
-        wanted = shares(request, pool, budget=budget, policy=policy)
-        rows = {name: len(pool[name]) for name in wanted}
-        cap = policy.cap_epochs or np.inf
-        amount = budget.amount * request.fidelity
-        if budget.kind == "epochs":
-            repeats = {name: min(parts * amount, cap) for name, parts in request.mixture.parts}
-            quotas = {name: max(round(repeats[name] * rows[name]), 1) for name in rows}
-            return cls(_normal({name: quotas[name] * _mean_tokens(pool[name]) for name in rows}), quotas)
-        quotas = {name: max(np.floor(cap * rows[name]), 1) for name in rows}
-        limits = {name: quotas[name] * _mean_tokens(pool[name]) for name in rows}
-        expected = _expected_tokens(budget.kind, amount, wanted, pool, train)
-        return cls(_capped(wanted, limits, expected), quotas, **{budget.kind: max(round(amount), 1)})
-
-
-def _expected_tokens(kind: str, amount: float, wanted: Mapping[str, float], pool: Pool, train: Train) -> float:
-    """Gives about how many tokens the budget buys."""
-    mean = 1 / sum(share / _mean_tokens(pool[name]) for name, share in wanted.items())  # tokens of an example
-    if kind == "tokens":
-        return amount
-    if kind == "examples":
-        return amount * mean
-    return amount * (train.batch_examples * mean if train.batch_examples else train.batch_tokens or BATCH_TOKENS)
-
-
-def _capped(wanted: Mapping[str, float], limits: Mapping[str, float], total: float) -> dict[str, float]:
-    """Gives shares in which no task passes its limit in tokens; the others take over what it leaves."""
-    full: dict[str, float] = {}
-    while True:
-        open_tasks = {name: share for name, share in wanted.items() if name not in full}
-        left = max(total - sum(full.values()), 0.0)
-        granted = {name: left * share for name, share in _normal(open_tasks).items()}
-        over = {name: limits[name] for name in granted if granted[name] > limits[name]}
-        if not over:
-            return _normal({**full, **granted})
-        full |= over
-
-
-def _normal(amounts: Mapping[str, float]) -> dict[str, float]:
-    total = sum(amounts.values())
-    return {name: amount / total for name, amount in amounts.items()}
-
-
-def _mean_tokens(examples: Sequence[Example]) -> float:
-    return sum(example.tokens for example in examples) / len(examples)
-
-
-@dataclass
-class _Line:
-    """What was drawn of one task so far."""
-
-    rows: Iterator[Example]
-    share: float
-    quota: float
-    tokens: int = 0
-    count: int = 0
-
-    @property
-    def lead(self) -> float:
-        """How far it is ahead of the others."""
-        return self.tokens / self.share
-
-
-def _draws(request: Request, pool: Pool, goal: _Goal, train: Train) -> Iterator[list[Example]]:
-    """Yields the next examples of the task that is furthest behind, until the goal is met or all quotas are used."""
-    lines = {name: _Line(_order(pool[name], request.seed, name), goal.shares[name], goal.quotas[name]) for name in pool}
-    tokens = count = 0
-    while open_lines := {name: line for name, line in lines.items() if line.count < line.quota}:
-        name = min(open_lines, key=lambda name: (lines[name].lead, name))
-        line = lines[name]
-        size = int(min(train.of(name).draw, line.quota - line.count, goal.examples - count))
-        drawn = [next(line.rows) for _ in range(size)]
-        new = sum(example.tokens for example in drawn)
-        if tokens and tokens + new - goal.tokens > goal.tokens - tokens:
-            return
-        yield drawn
-        line.tokens += new
-        line.count += size
-        tokens += new
-        count += size
-        if tokens >= goal.tokens or count >= goal.examples:
-            return
-
-
-def _batches(draws: Iterator[list[Example]], goal: _Goal, train: Train) -> Iterator[tuple[Example, ...]]:
-    """Yields full batches: after k of them k times the batch size was drawn, to within one draw."""
-    size = train.batch_examples or train.batch_tokens or BATCH_TOKENS
-    batch: list[Example] = []
-    drawn = made = 0
-    for examples in draws:
-        batch += examples
-        drawn += len(examples) if train.batch_examples else sum(example.tokens for example in examples)
-        if drawn < (made + 1) * size:
-            continue
-        yield tuple(batch)
-        batch, made = [], made + 1
-        if made >= goal.steps:
-            return
-    if batch:
-        yield tuple(batch)
-
-
-def _without_rest(batches: list[tuple[Example, ...]]) -> tuple[tuple[Example, ...], ...]:
-    """Adds a last batch of less than half the size of the one before to that one: alone it would be a noisy step."""
-    if len(batches) < 2 or 2 * len(batches[-1]) >= len(batches[-2]):
-        return tuple(batches)
-    *head, before, rest = batches
-    return (*head, before + rest)
-
-
-def _order(examples: Sequence[Example], seed: int, name: str) -> Iterator[Example]:
-    """Yields the examples for ever, each pass in a new order."""
-    rng = np.random.default_rng([seed, int.from_bytes(sha256(name.encode()).digest()[:8])])
-    while True:
-        for index in rng.permutation(len(examples)):
-            yield examples[index]
 
 
 def _exposure(batches: Sequence[Sequence[Example]], pool: Pool) -> dict[str, Exposure]:

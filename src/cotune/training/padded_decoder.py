@@ -15,6 +15,7 @@ from cotune.training.cut import parted
 from cotune.training.decoder import Generation, Reading, answer_losses
 from cotune.training.example import Example
 from cotune.training.model import LanguageModel
+from cotune.training.states import listening
 
 
 class PaddedDecoder:
@@ -57,6 +58,13 @@ class PaddedDecoder:
             logits = self.logits(examples)
         below, top = sides[0]
         return below, top, logits
+
+    def read_states(self, examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Gives the logits, and the mean last hidden state of each row's own prompt, [example, hidden]."""
+        with listening(self._model.module) as heard:
+            logits = self.logits(examples)
+        own = [list(example.own) for example in examples]
+        return logits, torch.stack([heard[0][row, columns].mean(dim=0) for row, columns in enumerate(own)])
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
     def read(self, examples: Sequence[Example], *, limit: int, generation: Generation | None = None) -> list[Reading]:

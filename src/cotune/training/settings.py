@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from cotune.training.balance.choice import Balance
-
-Loss = Literal["cross_entropy", "label_smoothing", "focal"]
-LOSSES: tuple[Loss, ...] = ("cross_entropy", "label_smoothing", "focal")
+from cotune.training.checks import check_choice, check_positive
+from cotune.training.curriculum.choice import Curriculum
+from cotune.training.loss.choice import BY_STATE, LOSSES, OPTIONS, Loss, check_loss_options
+from cotune.training.task_train import TaskTrain
 
 MOST_POINTS = 8
 """Most points of a learning curve: the first is then after 1/256 of the budget."""
@@ -32,7 +33,7 @@ class Budget:
             raise ValueError(
                 f"A budget is exactly one of tokens, examples, steps, epochs; got {given or 'none'}. Keep one of them."
             )
-        _check_positive("budget", given)
+        check_positive("budget", given)
 
     @property
     def _amounts(self) -> dict[str, float | None]:
@@ -66,8 +67,8 @@ class SizePolicy:
     cap_epochs: float | None = None
 
     def __post_init__(self) -> None:
-        _check_choice("size_policy", self.kind, ("equal", "proportional", "temperature"))
-        _check_positive("size_policy", {"temperature": self.temperature, "cap_epochs": self.cap_epochs})
+        check_choice("size_policy", self.kind, ("equal", "proportional", "temperature"))
+        check_positive("size_policy", {"temperature": self.temperature, "cap_epochs": self.cap_epochs})
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,8 @@ class Lora:
     method: Literal["lora", "full"] = "lora"
 
     def __post_init__(self) -> None:
-        _check_choice("lora.method", self.method, ("lora", "full"))
-        _check_positive("lora", {"rank": self.rank, "alpha": self.alpha})
+        check_choice("lora.method", self.method, ("lora", "full"))
+        check_positive("lora", {"rank": self.rank, "alpha": self.alpha})
         if not 0 <= self.dropout < 1:
             raise ValueError(f"lora.dropout is in [0, 1); got {self.dropout}.")
         if isinstance(self.modules, str) and self.modules != "all-linear":
@@ -107,31 +108,13 @@ class Lora:
 
 
 @dataclass(frozen=True)
-class TaskTrain:
-    """What one task trains with instead of the common settings; None keeps the common value.
-
-    `draw` rows of the task always enter a batch together, which makes it the task's own batch size.
-    """
-
-    weight: float = 1.0
-    loss: Loss | None = None
-    max_length: int | None = None
-    draw: int = 1
-
-    def __post_init__(self) -> None:
-        _check_positive("train.overrides", {"weight": self.weight, "max_length": self.max_length, "draw": self.draw})
-        if self.loss is not None:
-            _check_choice("train.overrides.loss", self.loss, LOSSES)
-
-
-@dataclass(frozen=True)
 class Train:
     """How it is trained: rate, schedule, batch, length, loss, and what single tasks do differently.
 
     `warmup` below 1 is a fraction of the steps, from 1 on a number of steps. A batch is counted in tokens (1024 unless
     said otherwise) or in examples. `weights` multiplies the losses of single tasks, e.g. {"a": 2}; `balancer` says how
-    they are weighed while training goes on. `width` is how many trials of a batch train side by side: a number, or
-    "auto" for what fits into memory and pays.
+    they are weighed while training goes on, `curriculum` when each task is shown. `width` is how many trials of a batch
+    train side by side: a number, or "auto" for what fits into memory and pays.
     """
 
     lr: float = 2e-3
@@ -146,9 +129,11 @@ class Train:
     loss: Loss = "cross_entropy"
     smoothing: float = 0.1
     focal_gamma: float = 2.0
+    loss_options: Mapping[str, float] = field(default_factory=dict)
     weights: Mapping[str, float] = field(default_factory=dict)
     overrides: Mapping[str, TaskTrain] = field(default_factory=dict)
     balancer: Balance = field(default_factory=Balance)
+    curriculum: Curriculum = field(default_factory=Curriculum)
     prompt_style: Literal["auto", "chat", "plain"] = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     device: str = "auto"
@@ -162,11 +147,11 @@ class Train:
     width: int | str = "auto"
 
     def __post_init__(self) -> None:
-        _check_choice("train.schedule", self.schedule, ("cosine", "linear", "constant"))
-        _check_choice("train.loss", self.loss, LOSSES)
-        _check_choice("train.prompt_style", self.prompt_style, ("auto", "chat", "plain"))
-        _check_choice("train.trunk", self.trunk, ("auto", "on", "off"))
-        _check_choice("train.dtype", self.dtype, ("auto", "float32", "bfloat16", "float16"))
+        check_choice("train.schedule", self.schedule, ("cosine", "linear", "constant"))
+        check_choice("train.loss", self.loss, LOSSES)
+        check_choice("train.prompt_style", self.prompt_style, ("auto", "chat", "plain"))
+        check_choice("train.trunk", self.trunk, ("auto", "on", "off"))
+        check_choice("train.dtype", self.dtype, ("auto", "float32", "bfloat16", "float16"))
         names = ("lr", "batch_tokens", "batch_examples", "max_length", "clip", "threads", "processes")
         values = (
             self.lr,
@@ -177,8 +162,8 @@ class Train:
             self.threads,
             self.processes,
         )
-        _check_positive("train", dict(zip(names, values, strict=True)))
-        _check_positive("train.weights", self.weights)
+        check_positive("train", dict(zip(names, values, strict=True)))
+        check_positive("train.weights", self.weights)
         if self.batch_tokens is not None and self.batch_examples is not None:
             raise ValueError("A batch is counted in train.batch_tokens or train.batch_examples; got both. Keep one.")
         if self.load_in_4bit and self.load_in_8bit:
@@ -189,6 +174,14 @@ class Train:
             raise ValueError(
                 f"Balancer {self.balancer.name!r} looks at whole batches, of which train.processes {self.processes} "
                 "each see a part. Leave train.balancer at 'equal' without conflicts, or set train.processes to 1."
+            )
+        check_loss_options("train.loss_options", self.loss, self.loss_options)
+        for name in self.overrides:
+            check_loss_options(f"train.overrides.{name}.loss_options", self.loss_of(name), self.of(name).loss_options)
+        if self.processes > 1 and self.compares:
+            raise ValueError(
+                f"Losses {sorted(BY_STATE)} compare the rows of whole batches, of which train.processes "
+                f"{self.processes} each see a part. Choose another loss, or set train.processes to 1."
             )
         if self.max_length < 16:
             raise ValueError(f"train.max_length is >= 16 tokens; got {self.max_length}.")
@@ -206,9 +199,23 @@ class Train:
         """How many bits the frozen model's linear weights are loaded in; None as stored."""
         return 4 if self.load_in_4bit else 8 if self.load_in_8bit else None
 
+    @property
+    def compares(self) -> bool:
+        """Whether a loss compares the rows of a batch."""
+        return not BY_STATE.isdisjoint({self.loss, *(own.loss for own in self.overrides.values())})
+
     def weight(self, name: str) -> float:
         """Gives the factor on the loss of task `name`."""
-        return self.weights.get(name, 1.0) * self.of(name).weight
+        return self.weights.get(name, 1.0) * self.of(name).weight * self.rate_of(name)
+
+    def rate_of(self, name: str) -> float:
+        """Gives the factor on the learning rate for what comes from task `name`."""
+        return self.of(name).lr or 1.0
+
+    def options_of(self, name: str) -> dict[str, float]:
+        """Gives the options of the loss of task `name`: its own, the common ones if it keeps the common loss."""
+        common = self.loss_options if self.loss_of(name) == self.loss else {}
+        return {**OPTIONS[self.loss_of(name)], **common, **self.of(name).loss_options}
 
     def loss_of(self, name: str) -> Loss:
         """Gives the loss of task `name`."""
@@ -243,22 +250,11 @@ class Scoring:
     curve: int = 0
 
     def __post_init__(self) -> None:
-        _check_choice("scoring.classify", self.classify, ("likelihood", "generation"))
+        check_choice("scoring.classify", self.classify, ("likelihood", "generation"))
         amounts = {"dev_rows": self.dev_rows, "loss_rows": self.loss_rows, "batch": self.batch}
         amounts |= {"max_new_tokens": self.max_new_tokens}
-        _check_positive("scoring", amounts)
+        check_positive("scoring", amounts)
         if self.row_seed < 0:
             raise ValueError(f"scoring.row_seed is >= 0; got {self.row_seed}.")
         if not 0 <= self.curve <= MOST_POINTS:
             raise ValueError(f"scoring.curve is a number of points from 0 to {MOST_POINTS}; got {self.curve}.")
-
-
-def _check_positive(where: str, amounts: Mapping[str, float | None]) -> None:
-    bad = {name: amount for name, amount in amounts.items() if amount is not None and not 0 < amount < float("inf")}
-    if bad:
-        raise ValueError(f"Amounts of {where} are positive and finite; got {bad}.")
-
-
-def _check_choice(where: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f"{where} is one of {list(choices)}; got {value!r}.")

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from cotune.problem import check_names
 from cotune.task import Task
@@ -9,6 +10,9 @@ from cotune.tasks.metrics import check_metric
 from cotune.training.balance.choice import Balance, needs_of
 from cotune.training.balance.contract import UNDROPPED
 from cotune.training.balance.fitting import check_fit
+from cotune.training.curriculum.choice import Curriculum
+from cotune.training.curriculum.fitting import check_curriculum
+from cotune.training.loss.fitting import check_losses
 from cotune.training.settings import Budget, Lora, Scoring, SizePolicy, Train
 
 SCORES_VERSION = 3
@@ -17,8 +21,8 @@ SCORES_VERSION = 3
 PASSING = frozenset({"device", "threads", "gradient_checkpointing", "trunk", "device_map", "processes", "width"})
 """Keys of `train` that change no score beyond rounding."""
 
-LATER = frozenset({"load_in_4bit", "load_in_8bit"})
-"""Keys of `train` that came later; left out while they are off, so that older studies go on."""
+LATER = frozenset({"load_in_4bit", "load_in_8bit", "loss_options", "lr", "costs"})
+"""Keys of `train` and its overrides that came later; left out while they are off, so that older studies go on."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +60,18 @@ class Setup:
         if not self.model:
             raise ValueError("A model is a local folder, a hub id or 'embedded'; got nothing.")
         check_fit(self.train.balancer, self.tasks, self.targets)
-        if self.lora.method == "full" and self.lora.top is None and self._balancer_needs & {"hidden", "saliency"}:
+        check_curriculum(self.train.curriculum, names, self.targets)
+        check_losses(self.train, self.tasks)
+        at_top = self._balancer_needs & {"hidden", "saliency"}
+        if at_top and (self.train.compares or (self.lora.method == "full" and self.lora.top is None)):
             raise ValueError(
-                f"Balancer {self.train.balancer.name!r} merges gradients under the output layer, which lora.method "
-                "'full' with layers 'all' trains as well. Use top-N, or method: lora."
+                f"Balancer {self.train.balancer.name!r} merges gradients under the output layer: no loss may compare "
+                "rows by what goes into it, and lora.method 'full' not train it. Choose another loss, or layers top-N."
+            )
+        if self.train.compares and self.train.balancer.name == "private":
+            raise ValueError(
+                "Balancer 'private' cuts the gradient of each row apart; losses that compare rows have none. Choose "
+                "another loss or balancer."
             )
         for task in self.tasks:
             if task.name in self.measured:
@@ -82,11 +94,14 @@ class Setup:
     def to_json(self) -> dict[str, object]:
         """Gives what makes scores comparable; device, threads and what saves memory only say where and how it ran."""
         train = {name: value for name, value in asdict(self.train).items() if name not in PASSING}
-        train = {name: value for name, value in train.items() if value or name not in LATER}
+        train = _in_use(train)
         train["balancer"] = self._balancer_to_json()
         if not train["balancer"]:
             del train["balancer"]  # as it was before there were any
-        train["weights"], train["overrides"] = dict(sorted(train["weights"].items())), _sorted(train["overrides"])
+        if self.train.curriculum == Curriculum():
+            del train["curriculum"]
+        train["weights"] = dict(sorted(train["weights"].items()))
+        train["overrides"] = {name: _in_use(own) for name, own in sorted(train["overrides"].items())}
         scoring = asdict(self.scoring)
         del scoring["batch"], scoring["metric_for"], scoring["curve"]
         return {
@@ -110,8 +125,8 @@ class Setup:
         return f"in training only{looks}"
 
 
-def _sorted(overrides: dict[str, object]) -> dict[str, object]:
-    return dict(sorted(overrides.items()))
+def _in_use(section: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in section.items() if value or name not in LATER}
 
 
 def _check_rows(task: Task) -> None:

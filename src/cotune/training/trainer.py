@@ -1,6 +1,6 @@
 """The trainer: how an engine trains the adapter of one trial, and looks at it on its way."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -13,6 +13,7 @@ from cotune.training.forest import PACK_TOKENS, leaf
 from cotune.training.halted import Halted
 from cotune.training.loop import Descent, share_of
 from cotune.training.lora import Trainee
+from cotune.training.loss.stakes import Stakes
 from cotune.training.mixing import Plan
 from cotune.training.model import LanguageModel
 from cotune.training.ranks import Ranks, Train
@@ -35,10 +36,11 @@ class Trainer:
         decoder: Decoder,
         ranks: Ranks,
         report: Callable[[Progress], None],
+        stakes: Callable[[Sequence[str]], Mapping[str, Stakes]],
     ) -> None:
         self._setup, self._model = setup, model
         self._trunk, self._decoder, self._ranks, self._report = trunk, decoder, ranks, report
-        self._halted = Halted()
+        self._halted, self._stakes = Halted(), stakes
 
     def train(
         self,
@@ -129,6 +131,7 @@ class Trainer:
             progress=self._stage(request, "train"),
             rank=rank,
             balanced=balanced,
+            stakes=self._stakes(tuple(drawn.exposure)),
         )
 
     def _stage(self, request: Request | None, stage: str) -> Callable[[int, int], None]:

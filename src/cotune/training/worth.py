@@ -12,7 +12,7 @@ from cotune.training.cut import below
 from cotune.training.encode import Encoder
 from cotune.training.example import Example
 from cotune.training.forest import plant
-from cotune.training.mixing import BATCH_TOKENS
+from cotune.training.goal import BATCH_TOKENS
 from cotune.training.model import LanguageModel
 from cotune.training.room import DISK_BYTES
 from cotune.training.setup import Setup
@@ -28,7 +28,7 @@ SAMPLE = 32
 
 @dataclass(frozen=True)
 class Costs:
-    """What a trunk costs a token, in passes of packs through its layers: `fill` once, `read` each time that it is used."""
+    """What a trunk costs a token, in passes of packs through its layers: `fill` once, `read` each time it is used."""
 
     fill: float
     read: float

@@ -1,21 +1,20 @@
 """The choice of a balancer: its name and options in the settings, and the object that they stand for."""
 
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
-from difflib import get_close_matches
-from importlib import import_module
-from typing import Literal, TypeAlias, cast
+from dataclasses import dataclass, field
+from typing import Literal, cast
 
 from cotune.training.balance.contract import Balancer, Need
-
-Option: TypeAlias = float | int | str | bool | Mapping[str, float]
+from cotune.training.options import Option, build
 
 EQUAL = "equal"
-NOUNS = {"float": "number", "int": "whole number", "str": "word", "dict": "mapping from dataset to number"}
 PLACES: Mapping[str, str] = {
     "importance": "importance:Importance",
     "inverse_size": "inverse_size:InverseSize",
+    "class_frequency": "class_frequency:ClassFrequency",
+    "density_ratio": "density_ratio:DensityRatio",
     "mftcoder": "mftcoder:MFTCoder",
+    "mftcoder_convergence": "mftcoder_convergence:MFTCoderConvergence",
     "focal": "focal:Focal",
     "uncertainty": "uncertainty:Uncertainty",
     "uncertainty_optimal": "uncertainty_optimal:UncertaintyOptimal",
@@ -23,10 +22,13 @@ PLACES: Mapping[str, str] = {
     "dwa": "dwa:DynamicWeightAverage",
     "coba": "coba:CoBa",
     "igb": "igb:ImprovableGap",
+    "igb2": "igb2:ImprovableGapAgent",
     "famo": "famo:Famo",
     "gradnorm": "gradnorm:GradNorm",
     "sample_reweighting": "sample_reweighting:SampleReweighting",
     "group_dro": "group_dro:GroupDro",
+    "mt_isa": "mt_isa:MtIsa",
+    "private": "private:Private",
     "pcgrad": "pcgrad:PCGrad",
     "mgda": "mgda:MGDA",
     "cagrad": "cagrad:CAGrad",
@@ -89,14 +91,8 @@ def made(choice: Balance) -> Balancer | None:
         if choice.options:
             raise ValueError(f"Balancer 'equal' has no options; got {sorted(choice.options)}.")
         return None
-    if choice.name not in PLACES:
-        near = get_close_matches(choice.name, [EQUAL, *PLACES], n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join([EQUAL, *PLACES])}."
-        raise ValueError(f"Unknown balancer {choice.name!r}; {hint}")
-    module, _, attribute = PLACES[choice.name].partition(":")
-    kind = vars(import_module(f"cotune.training.balance.{module}"))[attribute]
-    _check_options(choice, {known.name: _default(known) for known in fields(kind)})
-    return cast(Balancer, kind(**choice.options))
+    places = {name: f"cotune.training.balance.{place}" for name, place in PLACES.items()}
+    return cast(Balancer, build("Balancer", choice.name, choice.options, places, none=EQUAL))
 
 
 def needs_of(choice: Balance) -> frozenset[Need]:
@@ -108,19 +104,4 @@ def needs_of(choice: Balance) -> frozenset[Need]:
 
 
 def _merges(needs: frozenset[Need]) -> bool:
-    return "gradients" in needs and not needs & {"ahead", "held_gradient"}
-
-
-def _check_options(choice: Balance, defaults: Mapping[str, object]) -> None:
-    for key, value in choice.options.items():
-        if key not in defaults:
-            near = get_close_matches(key, defaults, n=1)
-            known = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(defaults) or 'none'}."
-            raise ValueError(f"Balancer {choice.name!r} has no option {key!r}; {known}")
-        kind = type(defaults[key]).__name__
-        if type(value).__name__ not in (kind, "int" if kind == "float" else kind):
-            raise ValueError(f"Option {key!r} of balancer {choice.name!r} is a {NOUNS[kind]}; got {value!r}.")
-
-
-def _default(known: "Field[object]") -> object:
-    return known.default if known.default_factory is MISSING else known.default_factory()
+    return "gradients" in needs and not needs & {"ahead", "held_gradient", "clipped"}

@@ -16,7 +16,8 @@ class CoBa:
     are least-squares fits to the last `window` normalised losses; relative (RCS) and absolute convergence scores (ACS)
     are mixed by the divergence factor (DF). We follow the paper; the released code shortens the window by the warm-up,
     does not clip the factor, and adds a softmax and a floor. Window and warm-up are counted in checks, which are every
-    `train.balancer.every` steps: the paper's 200 and 100 would be longer than our trainings.
+    `train.balancer.every` steps. The code's 200 and 100 are counted in steps with a check at each, of one validation
+    batch; ours look at all held-out rows, so fewer are needed, and so many would be longer than our trainings.
     """
 
     tau: float = 5.0

@@ -22,13 +22,28 @@ Array: TypeAlias = NDArray[np.float64]
 State: TypeAlias = Mapping[str, Array]
 Signal = TypeVar("Signal")
 Need: TypeAlias = Literal[
-    "losses", "gradients", "validation", "after", "auxiliaries", "hidden", "saliency", "ahead", "held_gradient", "plain"
+    "losses",
+    "gradients",
+    "validation",
+    "after",
+    "auxiliaries",
+    "classes",
+    "densities",
+    "confidences",
+    "clipped",
+    "hidden",
+    "saliency",
+    "ahead",
+    "held_gradient",
+    "plain",
 ]
 """What is computed only if asked: losses of the batch before its step, gradients by task, losses on held-out rows, and
-losses of the batch before, after its step. `hidden`: the gradients are at the hidden state under the output layer, in
-place of those of trained parameters; `saliency`: they come by answer token, and may be penalised; `ahead`: gradients at
-shifted parameters; `held_gradient`: gradients come at some steps only, with that of the targets on held-out rows.
-`auxiliaries`: it is of use only where a dataset is no target. `plain`: it answers for the record alone."""
+losses of the batch before, after its step. `auxiliaries`: it is of use only where a dataset is no target. Of single
+rows: how common their class is, how much they look like those of the targets, and how sure their answer is. `clipped`:
+gradients by task are sums over examples, each cut to the length that the state has as `clip`. `hidden`: they are at the
+hidden state under the output layer, in place of those of trained parameters; `saliency`: they come by answer token, and
+may be penalised; `ahead`: gradients at shifted parameters; `held_gradient`: gradients come at some steps only, and so
+does that of the targets on held-out rows. `plain`: it answers for the record alone."""
 
 HELD: frozenset[Need] = frozenset({"validation", "held_gradient"})
 """What is measured on rows that are held out of the training."""
@@ -63,6 +78,11 @@ class Signals:
     the sum of the targets' losses on held-out rows, [parameter]. `saliency` is the gradient of each answer token's loss
     at the hidden state, [answer token, width]. `fixed` are the factors of `train.weights`, [task], with mean 1; only
     what goes into `Answer.extra` is to be multiplied by them.
+
+    What is known of rows is [example]: `class_shares` the share of its class among its task's train rows times the
+    number of classes, NaN without labels; `densities` how many times as often it would occur among the targets' rows, 1
+    on average over the others' and NaN of a target's own; `confidences` in [0, 1] how sure its answer is, by the data
+    where it says so, else by the model so far.
     """
 
     tasks: Tasks
@@ -81,6 +101,9 @@ class Signals:
     held_gradient: "torch.Tensor | None" = None
     saliency: "torch.Tensor | None" = None
     fixed: Array | None = None
+    class_shares: Array | None = None
+    densities: Array | None = None
+    confidences: Array | None = None
 
     @property
     def present(self) -> NDArray[np.bool_]:
@@ -94,7 +117,9 @@ class Answer:
 
     `weights` are factors on the tasks' mean losses [task], `examples` on the examples' mean losses [example], and
     `gradient` is the merged gradient itself [parameter], which needs gradients by task. `extra` [parameter] is added to
-    the gradient merged by `weights`; `penalty`, a function of the saliency, to the loss.
+    the gradient merged by `weights`; `penalty`, a function of the saliency, to the loss. For the
+    record alone are `shares` [task], what went into that gradient, and `spent` [task, way of counting], the privacy
+    given up so far.
     """
 
     weights: Array | None = None
@@ -102,6 +127,8 @@ class Answer:
     gradient: "torch.Tensor | None" = None
     extra: "torch.Tensor | None" = None
     penalty: "torch.Tensor | None" = None
+    shares: Array | None = None
+    spent: Array | None = None
 
     def __post_init__(self) -> None:
         given = [value for value in (self.weights, self.examples, self.gradient) if value is not None]

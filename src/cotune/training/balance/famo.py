@@ -37,12 +37,13 @@ class Famo:
             change = np.log(signals.previous + EPSILON) - np.log(told(signals.after) + EPSILON)
             z = softmax(state["logits"])
             gradient = z * (change - z @ change) + self.decay * state["logits"]
-            state = _adam(state, gradient, self.lr)
+            state = adam_step(state, gradient, self.lr)
         weights = softmax(state["logits"]) / (told(signals.losses) + EPSILON)
         return Answer(weights=weights / weights.sum()), state
 
 
-def _adam(state: State, gradient: Array, lr: float) -> State:
+def adam_step(state: State, gradient: Array, lr: float) -> State:
+    """Gives the state after a step of Adam on its logits along `gradient`, [task]."""
     count = state["count"] + 1
     first = 0.9 * state["first"] + 0.1 * gradient
     second = 0.999 * state["second"] + 0.001 * gradient**2

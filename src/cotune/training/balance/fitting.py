@@ -1,11 +1,13 @@
 """Whether a balancer suits the datasets of a study, before anything is loaded; and the mixtures it is told of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from cotune.problem import check_names
 from cotune.task import Task
 from cotune.training.balance.choice import Balance, made
-from cotune.training.balance.contract import Tasks
+from cotune.training.balance.contract import Need, Tasks
+from cotune.training.balance.facts import CONFIDENCE
+from cotune.training.loss.fitting import HAVING_LABELS, number_of
 
 
 def check_fit(choice: Balance, tasks: Sequence[Task], targets: Sequence[str]) -> None:
@@ -33,9 +35,30 @@ def check_fit(choice: Balance, tasks: Sequence[Task], targets: Sequence[str]) ->
             f"Balancer {choice.name!r} weighs datasets by what they do for the targets; all of {names} are targets. "
             "Name fewer targets, or leave train.balancer at 'equal'."
         )
+    _check_rows(choice.name, balancer.needs, tasks, targets)
     balancer.start(described(names, targets, {task.name: len(task.rows.get("train", ())) for task in tasks}))
 
 
 def described(names: Sequence[str], targets: Sequence[str], rows: Mapping[str, int]) -> Tasks:
     """Gives what a balancer is told of the tasks `names`, in that order."""
     return Tasks(tuple(names), tuple(name in targets for name in names), tuple(rows[name] for name in names))
+
+
+def _check_rows(name: str, needs: Collection[Need], tasks: Sequence[Task], targets: Sequence[str]) -> None:
+    """Refuses a balancer that needs of rows what no dataset has."""
+    if "classes" in needs and not any(task.kind in HAVING_LABELS for task in tasks):
+        raise ValueError(
+            f"Balancer {name!r} weighs rows by their labels; none of {[task.name for task in tasks]} is a "
+            "classification. Choose another balancer."
+        )
+    if "densities" in needs and not any(task.rows.get("train") for task in tasks if task.name in targets):
+        raise ValueError(
+            f"Balancer {name!r} compares rows with the targets' train rows; {sorted(targets)} have none. Add a train "
+            "split, or choose another balancer."
+        )
+    for task in tasks if "confidences" in needs else ():
+        for row in task.rows.get("train", ()):
+            given = row.fields.get(CONFIDENCE)
+            number = number_of(given)
+            if given is not None and (number is None or not 0 <= number <= 1):
+                raise ValueError(f"Dataset {task.name!r}, row {row.id!r}: confidence is in [0, 1]; got {given!r}.")

@@ -18,7 +18,7 @@ class Focal:
     A single token's focal loss is the setting `train.loss: focal`. The weight is the derivative by the mean loss, so
     that the step is the gradient of that loss itself, averaged over examples of datasets (`sample`) or datasets
     (`task`). Source: Liu et al. (2023), "MFTCoder", section 3.3 (task heterogeneity). That q is the probability of an
-    answer's token in the geometric mean is our reading.
+    answer's token in the geometric mean is our reading; the released code has no focal loss.
     """
 
     level: str = "sample"

@@ -10,7 +10,9 @@ from torch import nn
 
 from cotune.training.balance.ahead import again, chance
 from cotune.training.balance.choice import needs_of
+from cotune.training.balance.confidence import Confidence
 from cotune.training.balance.contract import Answer, Array, Balancer, Need, Signals, State, Tasks, told
+from cotune.training.balance.facts import Facts, values_of
 from cotune.training.balance.hidden import by_owner
 from cotune.training.balance.losses import answer_tokens, by_task, example_means, give_gradient, owners
 from cotune.training.balance.passes import Passes
@@ -18,17 +20,22 @@ from cotune.training.balance.record import Record, cosines
 from cotune.training.decoder import Decoder
 from cotune.training.errors import check_finite
 from cotune.training.example import Example
+from cotune.training.loss.stakes import Stakes
 from cotune.training.settings import Train
 from cotune.trial import Balancing
 
 
 @dataclass(frozen=True)
 class Memory:
-    """What is remembered between steps: the balancer's state, the batch before with its losses [task], the record."""
+    """What is remembered between steps: the balancer's state, the batch before with its losses [task], the record.
+
+    `confidence` is how sure the model was of rows, where the balancer asks.
+    """
 
     state: State
     last: tuple[Sequence[Example], Array] | None = None
     record: Record = field(default_factory=Record)
+    confidence: Confidence = field(default_factory=Confidence)
 
 
 @dataclass
@@ -51,12 +58,14 @@ class BalancedGradient:
     frugal: bool = False
     held: Mapping[str, Sequence[Example]] = field(default_factory=dict)
     still: Callable[[], AbstractContextManager[None]] | None = None
+    stakes: Mapping[str, Stakes] = field(default_factory=dict)
+    facts: Facts = field(default_factory=Facts)
     memory: Memory = field(init=False)
     needs: frozenset[Need] = field(init=False)
     passes: Passes = field(init=False)
 
     def __post_init__(self) -> None:
-        self.passes = Passes(self.decoder, self.parameters, self.train, self.pack_tokens, self.still)
+        self.passes = Passes(self.decoder, self.parameters, self.train, self.pack_tokens, self.stakes, self.still)
         self.memory = Memory(self.balancer.start(self.tasks))
         self.needs = self.balancer.needs | needs_of(self.train.balancer)
 
@@ -119,7 +128,8 @@ class BalancedGradient:
     def _merge(self, batch: Sequence[Example], step: int) -> Array:
         """Sets the gradient merged from those of the tasks, and gives the losses, [example]."""
         start = chance()
-        matrix, losses = self.passes.by_task(batch, step)
+        longest = float(self.memory.state["clip"][0]) if "clipped" in self.needs else None
+        matrix, losses = self.passes.by_task(batch, step, longest=longest)
         self._note(batch, step, matrix)
 
         def ahead(shifts: torch.Tensor) -> torch.Tensor:
@@ -173,6 +183,7 @@ class BalancedGradient:
     ) -> Answer:
         """Gives the balancer's answer for a batch whose losses [example] and gradients are known or not."""
         names, needs = self.tasks.names, self.needs
+        facts = self.facts
         signals = Signals(
             self.tasks,
             step,
@@ -190,6 +201,9 @@ class BalancedGradient:
             held_gradient=held_gradient,
             saliency=saliency,
             fixed=self._fixed(),
+            class_shares=values_of(facts.class_shares, batch) if "classes" in needs else None,
+            densities=values_of(facts.densities, batch) if "densities" in needs else None,
+            confidences=self._confidences(batch, told(means)) if "confidences" in needs else None,
         )
         answer, state = self.balancer.weigh(signals, self.memory.state)
         self.memory = replace(self.memory, state=state, record=self.memory.record.then(signals, answer))
@@ -199,6 +213,12 @@ class BalancedGradient:
         """Puts the cosines between gradients [present task, parameter] into the record."""
         present = np.isin(np.arange(len(self.tasks.names)), owners(self.tasks.names, batch))
         self.memory = replace(self.memory, record=self.memory.record.noting(step, cosines(matrix, present)))
+
+    def _confidences(self, batch: Sequence[Example], means: Array) -> Array:
+        """Gives how sure the data is of each row, or else the model so far, [example]."""
+        self.memory = replace(self.memory, confidence=self.memory.confidence.then(batch, means))
+        own = values_of(self.facts.confidences, batch)
+        return np.where(np.isnan(own), self.memory.confidence.means(batch), own)
 
     def _after(self) -> Array | None:
         """Gives what the batch before costs now, [task]; None before the second step."""

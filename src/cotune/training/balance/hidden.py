@@ -1,6 +1,6 @@
 """Gradients at the hidden state under the output layer, where what the tasks share ends."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cotune.training.decoder import Decoder
 from cotune.training.example import Example
+from cotune.training.loss.stakes import Stakes
 from cotune.training.losses import answer_token_losses
 from cotune.training.settings import Train
 
@@ -38,13 +39,15 @@ class Half:
         self.below.backward(upper)
 
 
-def halved(decoder: Decoder, pack: Sequence[Example], train: Train, *, twice: bool) -> Half:
+def halved(
+    decoder: Decoder, pack: Sequence[Example], train: Train, stakes: Mapping[str, Stakes], *, twice: bool
+) -> Half:
     """Runs a pack up, and back to its hidden state; with `twice` its slope has a graph of its own.
 
     Without `twice` the logits are forgotten, so that a half holds the graph of the layers alone.
     """
     below, top, logits = decoder.parted(pack)
-    losses = answer_token_losses(logits, pack, train)
+    losses = answer_token_losses(logits, pack, train, stakes)
     (slope,) = torch.autograd.grad(losses.sum(), top, create_graph=twice)
     return Half(pack, below, top, slope, losses.detach())
 

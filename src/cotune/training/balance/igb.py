@@ -14,8 +14,8 @@ class ImprovableGap:
 
     Source: Dai, Fei and Lu (2023), "Improvable Gap Balancing for Multi-Task Learning", IGB v1: the sum of weight *
     log(loss) is minimised, so that a loss gets weight / loss; without the factor of the number of tasks. The base is
-    the mean loss of the first `warmup` steps (the paper's: of an early epoch), in which the logarithms weigh the same.
-    Version 2, an actor-critic that chooses the weights, is not here.
+    the mean loss of the first `warmup` steps (in the released code of the second epoch, weights still equal), in which
+    the logarithms weigh the same. Version 2 is `igb2`.
     """
 
     warmup: int = 5

@@ -1,6 +1,6 @@
 """Losses and gradients of a batch by example and by task, as balancers see them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -9,17 +9,20 @@ from torch import nn
 from cotune.training.balance.contract import Array
 from cotune.training.decoder import Decoder
 from cotune.training.example import Example
-from cotune.training.losses import answer_token_losses
+from cotune.training.loss.stakes import Stakes
+from cotune.training.losses import NO_STAKES, Pack, pack_losses
 from cotune.training.settings import Train
 
-Pack = tuple[Sequence[Example], torch.Tensor]
-"""Examples and the loss of each of their answer tokens, [answer token], with its graph."""
 
-
-def packs(decoder: Decoder, batch: Sequence[Example], train: Train, pack_tokens: int) -> Iterator[Pack]:
+def packs(
+    decoder: Decoder,
+    batch: Sequence[Example],
+    train: Train,
+    pack_tokens: int,
+    stakes: Mapping[str, Stakes] = NO_STAKES,
+) -> Iterator[Pack]:
     """Yields a batch pack by pack, in its order, each with the losses of its answer tokens."""
-    for pack in decoder.split(batch, pack_tokens):
-        yield pack, answer_token_losses(decoder.logits(pack), pack, train)
+    yield from pack_losses(decoder, decoder.split(batch, pack_tokens), train, stakes)
 
 
 def example_means(packs: Sequence[Pack]) -> Array:

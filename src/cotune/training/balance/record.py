@@ -22,19 +22,21 @@ class Record:
 
     lines: tuple[tuple[int, tuple[float, ...]], ...] = ()
     cosines: tuple[tuple[int, Cosines], ...] = ()
+    spent: tuple[tuple[float, ...], ...] = ()
 
     def then(self, signals: Signals, answer: Answer) -> "Record":
         """Gives the record with one step more."""
-        weights = answer.weights
+        weights = answer.shares if answer.weights is None else answer.weights
         if answer.examples is not None:
             count = len(signals.tasks.names)
             weights = np.bincount(signals.owner, weights=answer.examples, minlength=count).astype(np.float64)
         shown = () if weights is None else tuple(float(weight) for weight in weights)
-        return Record((*self.lines, (signals.step, shown)), self.cosines)
+        spent = self.spent if answer.spent is None else tuple(tuple(line) for line in answer.spent.tolist())
+        return Record((*self.lines, (signals.step, shown)), self.cosines, spent)
 
     def noting(self, step: int, found: Cosines) -> "Record":
         """Gives the record with the cosines of a step, which is then recorded too."""
-        return Record(self.lines, (*self.cosines, (step, found)))
+        return Record(self.lines, (*self.cosines, (step, found)), self.spent)
 
     def balancing(self, balancer: str, names: Sequence[str]) -> Balancing:
         """Gives what a trial keeps of it: at most 200 steps, evenly spread, the first and the last among them.
@@ -46,8 +48,9 @@ class Record:
         taken = np.array([place for place in everywhere if self.lines[place][0] in known], dtype=np.int64)
         lines = [self.lines[place] for place in np.union1d(_spread(everywhere), _spread(taken))]
         weights = {name: tuple(line[1][place] for line in lines if line[1]) for place, name in enumerate(names)}
+        privacy = {name: (line[0], line[1]) for name, line in zip(names, self.spent, strict=False)}
         steps = tuple(step for step, _ in lines)
-        return Balancing(balancer, steps, weights, tuple(known.get(step, ()) for step in steps))
+        return Balancing(balancer, steps, weights, tuple(known.get(step, ()) for step in steps), privacy)
 
 
 def _spread(places: NDArray[np.int64]) -> NDArray[np.int64]:

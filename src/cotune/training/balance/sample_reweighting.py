@@ -17,7 +17,8 @@ class SampleReweighting:
     `lin_upper` min(h + 1, 1) takes weight from low losses, `quadratic` 1 - h^2 from both ends, `extremes` |h| from the
     middle. Source: Sow et al. (2025), "Dynamic Loss-Based Sample Reweighting for Improved Large Language Model
     Pretraining", with its shapes at delta 1. For the first `warmup` of the steps examples weigh the same; then r goes
-    from `r_first` to `r_last` in a straight line, which is our reading of its annealing.
+    from `r_first` to `r_last` in a straight line, which is our reading of its annealing: the released code has r fixed
+    at 1, which both at 1 give.
     """
 
     shape: str = "lin_upper"

@@ -9,7 +9,7 @@ import torch
 from cotune.training.example import Example
 from cotune.training.forest import packs, tokens_of
 from cotune.training.loop import rate
-from cotune.training.losses import total_weight, weighted_losses
+from cotune.training.losses import pace, total_weight, weighted_losses
 from cotune.training.mixing import Plan
 from cotune.training.settings import Train
 from cotune.training.together.adamw import AdamW, clip
@@ -92,7 +92,8 @@ def _step(
     good = [course.error is None for course in courses]
     if not all(good):
         stack.gradients[[not is_good for is_good in good]] = 0.0
-    optimizer.step(stack.table, stack.gradients, [rate(step, course.steps, train) for course in courses])
+    rates = [rate(step, course.steps, train) * pace(course.plan.batches[step - 1], train) for course in courses]
+    optimizer.step(stack.table, stack.gradients, rates)
 
 
 def _passes(courses: Sequence[Course], step: int, pack_tokens: int) -> Iterator[tuple[list[int], Packs]]:

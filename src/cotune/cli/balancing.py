@@ -1,0 +1,83 @@
+"""The balancer as a choice: the winner's mixture again under each of `search.balancers`, with the same seeds."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cotune.cli.errors import OK
+from cotune.cli.opening import Opened
+from cotune.config import StudyConfig
+from cotune.journal import JournalView, read_journal
+from cotune.problem import Problem
+from cotune.trial import Proposal, Record, Request
+from cotune.trial_json import Json
+from cotune.verdict import Contest, Verdict, contest, contestants
+
+if TYPE_CHECKING:
+    from cotune.cli.searching import Search
+
+FOLDER = "balancers"
+"""The folder in a study's own with a journal for each balancer, since its trials are not the search's."""
+
+
+def under(opened: Opened, balancer: str) -> Opened:
+    """Gives a study as it would be under another balancer, with a folder inside its own."""
+    config = opened.config
+    chosen = replace(config.train.balancer, name=balancer, options={})
+    train = replace(config.train, balancer=chosen)
+    changed = config.model_copy(update={"train": train, "name": f"{config.name}-{balancer}"})
+    return Opened(changed, opened.base, opened.folder / FOLDER / balancer)
+
+
+def rivals(config: StudyConfig) -> tuple[str, ...]:
+    """Gives the balancers to compare with the study's own."""
+    return tuple(name for name in config.search.balancers if name != config.train.balancer.name)
+
+
+def reserved(config: StudyConfig) -> int:
+    """Gives how many fine-tunings the search leaves for them: as many seeds as confirm the winner, for each."""
+    return len(rivals(config)) * config.search.confirm
+
+
+def try_balancers(search: "Search", verdict: Verdict) -> int:
+    """Trains the winner's mixture under each balancer, with the seeds of its trials, and gives the exit code."""
+    records = search.study.records()
+    seeds = [trial.request.seed for trial in contestants(search.problem, records, verdict)]
+    requests = [Request(verdict.winner, seed) for seed in seeds] if verdict.winner else []
+    for balancer in rivals(search.opened.config) if requests else ():
+        proposals = [Proposal(request, f"balancer: {balancer}") for request in requests]
+        code = replace(search, opened=under(search.opened, balancer)).repeat(proposals)
+        if code != OK:
+            return code
+    return OK
+
+
+def other_records(opened: Opened, view: JournalView) -> dict[str, list[Record]]:
+    """Gives the trials under each balancer whose settings are else those of the study in `view`."""
+    found = {}
+    for balancer in rivals(opened.config):
+        folder = opened.folder / FOLDER / balancer
+        other = _read(folder)
+        if other is not None and _but_balancer(other.settings) == _but_balancer(view.settings):
+            found[balancer] = list(other.records)
+    return found
+
+
+def compare(opened: Opened, problem: Problem, view: JournalView, verdict: Verdict) -> Contest | None:
+    """Gives how the balancers that were tried compare; None if none was."""
+    own = opened.config.train.balancer.name
+    return contest(problem, view.records, other_records(opened, view), own=own, verdict=verdict)
+
+
+def _read(folder: Path) -> JournalView | None:
+    try:
+        return read_journal(folder)
+    except FileNotFoundError:
+        return None
+
+
+def _but_balancer(settings: Mapping[str, Json]) -> dict[str, Json]:
+    train = settings.get("train")
+    rest = {key: value for key, value in train.items() if key != "balancer"} if isinstance(train, dict) else train
+    return {**settings, "train": rest}

@@ -1,0 +1,1 @@
+"""Curricula: when in a training each dataset is shown, one file each."""

@@ -1,0 +1,61 @@
+"""The choice of a loss: names, options with their defaults, and what each needs of a dataset."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Literal, TypeAlias
+
+Loss: TypeAlias = Literal[
+    "cross_entropy",
+    "label_smoothing",
+    "focal",
+    "squentropy",
+    "z_loss",
+    "cost_sensitive",
+    "numeric_mae",
+    "multi_similarity",
+    "contrastive",
+]
+
+OPTIONS: Mapping[Loss, Mapping[str, float]] = {
+    "cross_entropy": {},
+    "label_smoothing": {},
+    "focal": {},
+    "squentropy": {},
+    "z_loss": {"sharpness": 1.0, "location": 10.0},
+    "cost_sensitive": {},
+    "numeric_mae": {"bins": 10.0, "beta": 0.99},
+    "multi_similarity": {"share": 0.5, "alpha": 2.0, "beta": 50.0, "base": 1.0, "margin": 0.1},
+    "contrastive": {"share": 0.5, "temperature": 0.1},
+}
+"""Options of each loss with their defaults (`train.smoothing` and `train.focal_gamma` are older and stay there)."""
+
+LOSSES: tuple[Loss, ...] = tuple(OPTIONS)
+BY_LABEL: frozenset[Loss] = frozenset({"cost_sensitive", "multi_similarity", "contrastive"})
+"""Losses of datasets with labels only."""
+
+BY_STATE: frozenset[Loss] = frozenset({"multi_similarity", "contrastive"})
+"""Losses that compare the rows of a batch by the model's last hidden states."""
+
+BY_STAKES: frozenset[Loss] = frozenset({"cost_sensitive", "numeric_mae"})
+"""Losses that know what each wrong answer costs."""
+
+PLAIN: frozenset[Loss] = frozenset(LOSSES) - BY_STATE - BY_STAKES
+"""Losses that need a token's logits only."""
+
+
+def check_loss_options(where: str, loss: Loss, options: Mapping[str, float]) -> None:
+    """Refuses options that `loss` does not have, or that are out of range.
+
+    Raises:
+        ValueError: names the option.
+    """
+    known = OPTIONS[loss]
+    for key, value in options.items():
+        if key not in known:
+            near = get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known) or 'none'}."
+            raise ValueError(f"{where}: loss {loss!r} has no option {key!r}; {hint}")
+        in_unit = key == "share" or (loss, key) == ("numeric_mae", "beta")
+        low, high = (0.0, 1.0) if in_unit else (0.0 if key in ("base", "margin", "location") else 1e-6, 1e6)
+        if not low <= value <= high or (in_unit and key == "beta" and value == 1):
+            raise ValueError(f"{where}: option {key!r} of loss {loss!r} is in [{low:g}, {high:g}]; got {value}.")

@@ -1,0 +1,50 @@
+"""Whether the losses suit the datasets of a study, before anything is loaded."""
+
+import math
+from collections.abc import Sequence
+
+from cotune.task import Task
+from cotune.training.loss.choice import BY_LABEL
+from cotune.training.settings import Train
+
+HAVING_LABELS = ("classification", "pair_classification")
+
+
+def check_losses(train: Train, tasks: Sequence[Task]) -> None:
+    """Refuses losses that cannot work with their datasets.
+
+    Raises:
+        ValueError: a loss needs labels or numbers that a dataset has not, or `costs` has an unknown label or no use.
+    """
+    for task in tasks:
+        loss, costs = train.loss_of(task.name), train.of(task.name).costs
+        remedy = f"Give it another loss: train.overrides.{task.name}.loss."
+        if loss in BY_LABEL and task.kind not in HAVING_LABELS:
+            raise ValueError(f"Loss {loss!r} needs labels; dataset {task.name!r} is of kind {task.kind!r}. {remedy}")
+        if loss == "numeric_mae" and (odd := _first_without_number(task)) is not None:
+            raise ValueError(f"Loss 'numeric_mae' needs numbers as answers; {task.name!r} has {odd!r}. {remedy}")
+        if costs and loss != "cost_sensitive":
+            raise ValueError(
+                f"train.overrides.{task.name}.costs are of the loss 'cost_sensitive'; that of {task.name!r} is "
+                f"{loss!r}. {remedy}"
+            )
+        unknown = sorted({*costs, *(label for line in costs.values() for label in line)}.difference(task.labels))
+        if unknown:
+            raise ValueError(f"Costs of {task.name!r} name {unknown}; its labels are {list(task.labels)}.")
+
+
+def number_of(answer: object) -> float | None:
+    """Gives the number that an answer is; None if it is none.
+
+    >>> number_of("4.5"), number_of("about 4")
+    (4.5, None)
+    """
+    try:
+        number = float(answer) if isinstance(answer, str) else math.nan
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _first_without_number(task: Task) -> object:
+    return next((row.answer for row in task.rows.get("train", ()) if number_of(row.answer) is None), None)

@@ -1,0 +1,70 @@
+"""The winner under several balancers: run, counted, resumed, reported; and what is refused before anything runs."""
+
+import json
+
+import pytest
+import yaml
+
+from cotune.journal import read_journal
+
+SMALL = {
+    "budget": {"tokens": 1500},
+    "dev_rows": 12,
+    "train": {"batch_tokens": 512, "max_length": 160},
+    "lora": {"layers": "top-1"},
+    "search": {"trials": 10, "confirm": 2, "sampler": "random", "balancers": ["equal", "dwa", "mftcoder"]},
+}
+
+
+@pytest.fixture
+def study(model_place):
+    """Every mixture holds two datasets, so that there is something to balance."""
+    datasets = [{"name": name, "path": f"data/{name}"} for name in ("animals", "fruits", "sounds")]
+    made = {"model": "model", "targets": ["animals"], "required": ["animals", "fruits"], "datasets": datasets}
+    (model_place / "study.yaml").write_text(yaml.safe_dump(made | SMALL))
+    return model_place / "runs" / "study"
+
+
+@pytest.mark.slow
+def test_balancers_are_tried_on_the_winner_within_the_trials(study, cotune):
+    done = cotune("run", "study.yaml", "--in-process", "--json")
+    assert done.code == 0, done.err
+    said = json.loads(done.out)
+    main = [record for record in read_journal(study).records if len(record.request.mixture)]
+    tried = {name: read_journal(study / "balancers" / name).records for name in ("dwa", "mftcoder")}
+    assert len(main) + sum(map(len, tried.values())) <= 10
+    seeds = {record.request.seed for record in main if record.proposal.reason == "confirm: winner"} or {101, 102}
+    for name, records in tried.items():
+        assert {record.request.seed for record in records} == seeds
+        assert {tuple(record.request.mixture.to_json().items()) for record in records} == {
+            tuple(said["winner"].items())
+        }
+        assert {record.trial.balancing.balancer for record in records} == {name}
+    assert {rival["balancer"] for rival in said["balancers"]["rivals"]} == {"dwa", "mftcoder"}
+    again = cotune("run", "study.yaml", "--in-process")
+    assert again.code == 0, again.err
+    assert said["balancers"]["sentence"] in again.out
+    assert all(read_journal(study / "balancers" / name).records == records for name, records in tried.items())
+    report = cotune("report", "study.yaml", "--json")
+    found = json.loads(report.out)
+    assert found["contest"]["sentence"] == said["balancers"]["sentence"]
+    assert found["cost"]["fine_tunings"] == len(main) + 4
+    assert said["balancers"]["sentence"] in (study / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("search.balancers=[dwe]", "did you mean 'dwa'"),
+        ("search.balancers=[dwa, dwa]", "repeated: ['dwa']"),
+        ("search.confirm=0", "set search.confirm to 2 or more"),
+        ("search.trials=7", "set search.trials to 8 or more"),
+        ("search.balancers=[arml]", "all of ['animals', 'fruits', 'sounds'] are targets"),
+    ],
+)
+def test_balancers_that_cannot_be_compared_are_refused(study, cotune, change, words):
+    targets = ["targets=[animals, fruits, sounds]"] if "arml" in change else []
+    done = cotune("run", "study.yaml", change, *targets, "--in-process", "--runs", "elsewhere")
+    assert done.code == 2
+    assert words in done.err
+    assert "Traceback" not in done.err

@@ -1,0 +1,107 @@
+"""Weights and conflicts on the page are those of the winner's trial, or of the next finalist that was balanced."""
+
+from dataclasses import replace
+from io import StringIO
+from itertools import pairwise
+from xml.etree import ElementTree
+
+import pytest
+from balancings import balanced_as
+from rich.console import Console
+
+from cotune.journal import JournalView
+from cotune.problem import Problem
+from cotune.reporting import Report, build_report, render_html, render_terminal
+from cotune.reporting.balance import Balanced, Conflict
+from cotune.reporting.balance_charts import conflict_matrix, weights_over_time
+from cotune.trial import Balancing
+
+STEPS = (1, 5, 9)
+
+
+def told(names):
+    """Weights, and cosines of which the first pair's are 0.5, missing and -0.3: 0.1 in the mean of two."""
+    weights = {name: (0.5, 0.4, 0.1 * (place + 1)) for place, name in enumerate(names)}
+    rest = (-0.2,) * (len(names) * (len(names) - 1) // 2 - 1)
+    return Balancing("gradnorm", STEPS, weights, ((0.5, *rest), (None, *rest), (-0.3, *rest)))
+
+
+@pytest.fixture(scope="module")
+def weighed(problem: Problem, view: JournalView) -> Report:
+    return build_report(problem, balanced_as(view.records, told), view.log, name="tiny")
+
+
+def test_the_winners_first_trial_is_shown(weighed: Report, view: JournalView) -> None:
+    found = weighed.balanced
+    assert found is not None
+    assert found.mixture == weighed.winner
+    first = next(record for record in view.records if record.request.mixture == weighed.verdict.winner)
+    assert (found.seed, found.balancer, found.steps) == (first.request.seed, "gradnorm", STEPS)
+    assert found.weights == told(weighed.verdict.winner.names).weights
+
+
+def test_conflicts_are_means_over_steps_that_had_both(weighed: Report) -> None:
+    names = weighed.verdict.winner.names
+    first = weighed.balanced.conflicts[0]
+    assert (first.first, first.second, first.steps) == (*names[:2], 2)
+    assert first.cosine == pytest.approx(0.1)
+    assert [pair.steps for pair in weighed.balanced.conflicts[1:]] == [3] * (len(weighed.balanced.conflicts) - 1)
+
+
+def test_a_winner_of_one_dataset_gives_way_to_the_next_finalist(problem: Problem, view: JournalView) -> None:
+    judged = build_report(problem, view.records).verdict
+    standings = sorted(judged.standings, key=lambda line: line.mixture != problem.target_only)
+    records = balanced_as(view.records, told)
+    found = build_report(problem, records, verdict=replace(judged, standings=tuple(standings))).balanced
+    assert found is not None
+    assert len(found.weights) > 1
+
+
+def test_without_a_balancer_there_is_no_such_part(report: Report) -> None:
+    assert report.balanced is None
+    assert "Balance while training" not in render_html(report)
+
+
+def test_weights_and_conflicts_are_on_the_page_and_the_terminal(weighed: Report) -> None:
+    page = render_html(weighed)
+    assert page.index("Finalists") < page.index("Balance while training") < page.index("Which datasets help")
+    console = Console(width=120, record=True, file=StringIO())
+    render_terminal(weighed, console)
+    printed = console.export_text()
+    for name, weights in weighed.balanced.weights.items():
+        assert f"{weights[-1]:.2f} {name}" in page
+        assert f"{weights[0]:.2f}" in printed
+    for pair in weighed.balanced.conflicts:
+        assert f"{pair.cosine:+.2f}" in page
+    assert "Weights under gradnorm" in printed
+
+
+def test_lines_run_through_all_steps_and_their_names_do_not_overlap() -> None:
+    weights = {f"d{n}": (0.1, 0.05 + 0.001 * n) for n in range(30)}
+    drawing = ElementTree.fromstring(weights_over_time(Balanced("all", 0, "dwa", (1, 40), weights, ())))
+    lines = drawing.findall("polyline")
+    assert len(lines) == 30
+    ends = [tuple(map(float, line.attrib["points"].split()[-1].split(","))) for line in lines]
+    assert len({across for across, _ in ends}) == 1
+    assert [up for _, up in ends] == sorted(up for _, up in ends)  # the largest first, highest on the page
+    labels = sorted(float(text.attrib["y"]) for text in drawing.findall("text") if text.attrib["class"] == "label")
+    assert len(labels) == 30
+    assert min(b - a for a, b in pairwise(labels)) >= 16
+    assert 0 < labels[0] < labels[-1] < float(drawing.attrib["height"])
+
+
+def test_one_step_is_drawn_as_well() -> None:
+    found = Balanced("a + b", 0, "dwa", (1,), {"a": (0.5,), "b": (0.5,)}, ())
+    ElementTree.fromstring(weights_over_time(found))
+
+
+def test_a_matrix_is_symmetric_and_its_colour_is_the_sign() -> None:
+    pairs = [Conflict("a", "b", -0.5, 3), Conflict("a", "c", 0.25, 3), Conflict("b", "c", 0.0, 1)]
+    drawing = ElementTree.fromstring(conflict_matrix(pairs))
+    cells = drawing.findall("rect")
+    assert len(cells) == 6
+    assert [cell.attrib["class"] for cell in cells] == ["pair bad"] * 2 + ["pair good"] * 4
+    places = {(cell.attrib["x"], cell.attrib["y"]) for cell in cells}
+    assert len(places) == 6
+    figures = [text.text for text in drawing.findall("text") if text.attrib["class"] == "figure middle"]
+    assert figures == ["-0.50", "-0.50", "+0.25", "+0.25", "+0.00", "+0.00"]
