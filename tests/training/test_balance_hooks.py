@@ -10,7 +10,7 @@ from test_balance_training import CHEAP, GROUP, balanced, balanced_gradient, bat
 from test_decoders import made_examples
 
 from cotune import Mixture, Request
-from cotune.training import Balance, Budget, Lora, Scoring, Train
+from cotune.training import Balance, Budget, Lora, Scoring, TaskTrain, Train
 from cotune.training.balance.ahead import again, chance, shifted
 from cotune.training.balance.contract import Answer
 from cotune.training.balance.gradient import BalancedGradient
@@ -22,6 +22,7 @@ from cotune.trial import Stop
 
 BATCH = sorted(batches()[0], key=lambda example: example.task)
 WANTED = np.array([0.2, 0.5, 0.3])
+COMPARING = replace(CHEAP, balancer=Balance("multibalance"), overrides={"group": TaskTrain(loss="contrastive")})
 
 
 @dataclass(frozen=True)
@@ -252,8 +253,12 @@ def test_options_that_came_later_are_in_the_settings_only_where_they_change_scor
         (lambda: Train(processes=2, balancer=Balance(conflicts=5)), "processes 2 each see a part"),
         (lambda: fine_tune("x", Balance(conflicts=5), tasks=(GROUP,)), "two or more datasets"),
         (
+            lambda: fine_tune("x", Balance("multibalance"), train=COMPARING),
+            "no loss may compare rows",
+        ),
+        (
             lambda: fine_tune("x", Balance("multibalance"), lora=Lora(method="full", layers="all")),
-            "trains as well. Use top-N",
+            "not train it. Choose another loss, or layers top-N",
         ),
     ],
 )

@@ -61,18 +61,16 @@ class BalancedGradient:
     facts: Facts = field(default_factory=Facts)
     still: Callable[[], AbstractContextManager[None]] | None = None
     memory: Memory = field(init=False)
-    needs: frozenset[Need] = field(init=False)
     passes: Passes = field(init=False)
 
     def __post_init__(self) -> None:
         self.passes = Passes(self.decoder, self.parameters, self.train, self.pack_tokens, self.stakes, self.still)
         self.memory = Memory(self.balancer.start(self.tasks))
-        self.needs = self.balancer.needs | needs_of(self.train.balancer)
 
     @property
-    def takes_part(self) -> bool:
-        """Whether it gives gradients, or only watches them."""
-        return "plain" not in self.needs
+    def needs(self) -> frozenset[Need]:
+        """What is to be computed."""
+        return self.balancer.needs | ({"hidden"} if self.train.balancer.at == "hidden" else frozenset())
 
     def watch(self, batch: Sequence[Example], step: int) -> None:
         """Takes the cosines between the tasks' gradients, where that is due and the step will not do so anyway.
@@ -86,16 +84,21 @@ class BalancedGradient:
         batch = self._sorted(batch)
         with self.passes.quietly():
             matrix, _ = self.passes.by_task(batch, step)
-        if not self.takes_part:
+        if "plain" in self.needs:
             self._ask(batch, step)
         self._note(batch, step, matrix)
 
-    def __call__(self, batch: Sequence[Example], step: int) -> float:
+    def __call__(self, batch: Sequence[Example], step: int) -> float | None:
         """Adds the gradient of `batch` and gives its loss, as equal weights would have it: trials compare by it.
+
+        None where it only watches: the gradient is then the caller's to add.
 
         Raises:
             TrialError: a loss or a weight is not finite.
         """
+        self.watch(batch, step)
+        if "plain" in self.needs:
+            return None
         batch = self._sorted(batch)
         if self.needs & {"hidden", "saliency"}:
             means = self._through(batch, step)

@@ -56,15 +56,21 @@ class Passes:
             return self.measured(batch)
 
     def by_task(
-        self, batch: Sequence[Example], step: int, shifts: torch.Tensor | None = None
+        self, batch: Sequence[Example], step: int, shifts: torch.Tensor | None = None, *, longest: float | None = None
     ) -> tuple[torch.Tensor, Array]:
         """Gives the gradients of the tasks' mean losses [present task, parameter] and the losses [example] of a batch.
 
-        With `shifts` [present task, parameter] each is taken at the parameters plus the shift of its task.
+        With `shifts` [present task, parameter] each is taken at the parameters plus the shift of its task. With a
+        `longest` they are sums over examples, each cut to that length.
         """
         rows, means = [], []
         for place, (_, group) in enumerate(groupby(batch, key=lambda example: example.task)):
             mine = list(group)
+            if longest is not None:
+                total, each = self.clipped(mine, step, longest)
+                rows.append(total)
+                means.append(each)
+                continue
             tokens = answer_tokens(mine)
             with nullcontext() if shifts is None else shifted(self.parameters, shifts[place]):
                 means.append(self.backward(self.packs(mine), tokens / tokens.sum(), step))

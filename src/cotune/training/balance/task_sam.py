@@ -42,7 +42,7 @@ class TaskSam:
         if self.merge == MEAN:
             return
         needs = needs_of(Balance(self.merge))
-        if "gradients" not in needs or needs & {"ahead", "hidden", "held_gradient", "auxiliaries"}:
+        if "gradients" not in needs or needs & {"ahead", "hidden", "held_gradient", "auxiliaries", "clipped"}:
             raise ValueError(
                 "Option 'merge' of balancer 'task_sam' is 'mean' or a balancer that merges gradients of parameters, "
                 f"as pcgrad; got {self.merge!r}."
