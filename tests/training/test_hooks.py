@@ -11,7 +11,6 @@ from torch.nn.functional import cross_entropy
 
 from cotune.training import Lora
 from cotune.training.balance.contract import Answer
-from cotune.training.balance.gradient import BalancedGradient
 from cotune.training.loop import Descent
 from cotune.training.lora import adapted
 from cotune.training.padded_decoder import PaddedDecoder
@@ -33,32 +32,19 @@ class Listener:
         return self.answers[signals.step - 1], state
 
 
-@dataclass
-class Watched:
-    """A balanced gradient that keeps each row's loss before a step, and the gradient that a step has."""
-
-    gradient: BalancedGradient
-    losses: list = field(default_factory=list)
-    pulls: list = field(default_factory=list)
-    takes_part: ClassVar = True
-
-    def watch(self, batch, step):
-        self.gradient.watch(batch, step)
-
-    def __call__(self, batch, step):
-        self.losses.append(alone(self.gradient.decoder._model, batch))
-        loss = self.gradient(batch, step)
-        self.pulls.append(torch.cat([parameter.grad.flatten() for parameter in self.gradient.parameters]))
-        return loss
-
-
 def listened(model, answers):
     """Gives what a listener heard in three steps, the gradient before each, and each row's loss before its step."""
+    losses, pulls = [], []
     with adapted(model, Lora(layers="top-2"), seed=0) as trainee:
         gradient = balanced_gradient(model, trainee, balanced("mftcoder"))
         gradient.balancer = listener = Listener(tuple(answers))
-        gradient.needs = listener.needs
-        watched = Watched(gradient)
+
+        def step_of(batch, step):
+            losses.append(alone(model, batch))
+            loss = gradient(batch, step)
+            pulls.append(torch.cat([parameter.grad.flatten() for parameter in trainee.parameters]))
+            return loss
+
         descent = Descent(
             gradient.decoder,
             trainee.parameters,
@@ -66,10 +52,10 @@ def listened(model, answers):
             train=CHEAP,
             pack_tokens=10**6,
             progress=lambda *_: None,
-            balanced=watched,
+            balanced=step_of,
         )
         descent.advance(3)
-    return listener.heard, watched.pulls, watched.losses, gradient
+    return listener.heard, pulls, losses, gradient
 
 
 def alone(model, batch):

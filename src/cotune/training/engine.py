@@ -259,7 +259,6 @@ class Engine:
         chosen, names = self.setup.train.balancer, request.mixture.names
         if not chosen.is_on or len(names) < 2:
             return None
-        balancer = made(chosen) or Equal()
         kept, held = self._rows(names)
         tasks = [self.setup.task(name) for name in names]
         balancer = made(chosen) or Equal()

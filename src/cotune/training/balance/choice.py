@@ -104,4 +104,4 @@ def needs_of(choice: Balance) -> frozenset[Need]:
 
 
 def _merges(needs: frozenset[Need]) -> bool:
-    return "gradients" in needs and not needs & {"ahead", "held_gradient"}
+    return "gradients" in needs and not needs & {"ahead", "held_gradient", "clipped"}

@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from cotune.training.balance.ahead import again, chance
-from cotune.training.balance.choice import needs_of
 from cotune.training.balance.confidence import Confidence
 from cotune.training.balance.contract import Answer, Array, Balancer, Need, Signals, State, Tasks, told
 from cotune.training.balance.facts import Facts, values_of
@@ -57,9 +56,9 @@ class BalancedGradient:
     seed: int
     frugal: bool = False
     held: Mapping[str, Sequence[Example]] = field(default_factory=dict)
+    still: Callable[[], AbstractContextManager[None]] | None = None
     stakes: Mapping[str, Stakes] = field(default_factory=dict)
     facts: Facts = field(default_factory=Facts)
-    still: Callable[[], AbstractContextManager[None]] | None = None
     memory: Memory = field(init=False)
     passes: Passes = field(init=False)
 
@@ -131,10 +130,8 @@ class BalancedGradient:
     def _merge(self, batch: Sequence[Example], step: int) -> Array:
         """Sets the gradient merged from those of the tasks, and gives the losses, [example]."""
         start = chance()
-        if "clipped" in self.needs:
-            matrix, losses = self.passes.clipped(batch, step, longest=float(self.memory.state["clip"][0]))
-        else:
-            matrix, losses = self.passes.by_task(batch, step)
+        longest = float(self.memory.state["clip"][0]) if "clipped" in self.needs else None
+        matrix, losses = self.passes.by_task(batch, step, longest=longest)
         self._note(batch, step, matrix)
 
         def ahead(shifts: torch.Tensor) -> torch.Tensor:
@@ -187,7 +184,8 @@ class BalancedGradient:
         saliency: torch.Tensor | None = None,
     ) -> Answer:
         """Gives the balancer's answer for a batch whose losses [example] and gradients are known or not."""
-        names, needs, facts = self.tasks.names, self.needs, self.facts
+        names, needs = self.tasks.names, self.needs
+        facts = self.facts
         signals = Signals(
             self.tasks,
             step,
@@ -201,28 +199,28 @@ class BalancedGradient:
             after=self._after() if "after" in needs else None,
             validation=self._validation(step) if "validation" in needs else None,
             gradients=gradients,
-            class_shares=values_of(facts.class_shares, batch) if "classes" in needs else None,
-            densities=values_of(facts.densities, batch) if "densities" in needs else None,
-            confidences=self._confidences(batch, told(means)) if "confidences" in needs else None,
             ahead=ahead,
             held_gradient=held_gradient,
             saliency=saliency,
             fixed=self._fixed(),
+            class_shares=values_of(facts.class_shares, batch) if "classes" in needs else None,
+            densities=values_of(facts.densities, batch) if "densities" in needs else None,
+            confidences=self._confidences(batch, told(means)) if "confidences" in needs else None,
         )
         answer, state = self.balancer.weigh(signals, self.memory.state)
         self.memory = replace(self.memory, state=state, record=self.memory.record.then(signals, answer))
         return answer
+
+    def _note(self, batch: Sequence[Example], step: int, matrix: torch.Tensor) -> None:
+        """Puts the cosines between gradients [present task, parameter] into the record."""
+        present = np.isin(np.arange(len(self.tasks.names)), owners(self.tasks.names, batch))
+        self.memory = replace(self.memory, record=self.memory.record.noting(step, cosines(matrix, present)))
 
     def _confidences(self, batch: Sequence[Example], means: Array) -> Array:
         """Gives how sure the data is of each row, or else the model so far, [example]."""
         self.memory = replace(self.memory, confidence=self.memory.confidence.then(batch, means))
         own = values_of(self.facts.confidences, batch)
         return np.where(np.isnan(own), self.memory.confidence.means(batch), own)
-
-    def _note(self, batch: Sequence[Example], step: int, matrix: torch.Tensor) -> None:
-        """Puts the cosines between gradients [present task, parameter] into the record."""
-        present = np.isin(np.arange(len(self.tasks.names)), owners(self.tasks.names, batch))
-        self.memory = replace(self.memory, record=self.memory.record.noting(step, cosines(matrix, present)))
 
     def _after(self) -> Array | None:
         """Gives what the batch before costs now, [task]; None before the second step."""

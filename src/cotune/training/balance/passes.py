@@ -77,18 +77,15 @@ class Passes:
             rows.append(taken_gradient(self.parameters))
         return torch.stack(rows), np.concatenate(means)
 
-    def clipped(self, batch: Sequence[Example], step: int, *, longest: float) -> tuple[torch.Tensor, Array]:
-        """Gives the sums over each task's rows of their gradients, each cut to a length, and the losses [example]."""
-        sums, means = [], []
-        for _, group in groupby(batch, key=lambda example: example.task):
-            total = None
-            for row in group:
-                means.append(self.backward(self.packs([row]), np.ones(1), step))
-                gradient = taken_gradient(self.parameters)
-                gradient *= min(1.0, longest / max(float(gradient.norm()), 1e-30))
-                total = gradient if total is None else total.add_(gradient)
-            sums.append(told(total))
-        return torch.stack(sums), np.concatenate(means)
+    def clipped(self, rows: Sequence[Example], step: int, longest: float) -> tuple[torch.Tensor, Array]:
+        """Gives the sum of the rows' gradients, each cut to a length, [parameter], and their losses, [example]."""
+        total, means = None, []
+        for row in rows:
+            means.append(self.backward(self.packs([row]), np.ones(1), step))
+            gradient = taken_gradient(self.parameters)
+            gradient *= min(1.0, longest / max(float(gradient.norm()), 1e-30))
+            total = gradient if total is None else total.add_(gradient)
+        return told(total), np.concatenate(means)
 
     def backward(self, made: Iterable[Pack], weights: Array, step: int) -> Array:
         """Adds the gradient of the weighted losses, pack by pack, and gives the losses, both [example].
