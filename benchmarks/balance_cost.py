@@ -1,60 +1,126 @@
-"""What a step costs under each balancer: `python -m benchmarks.balance_cost POOL [NAME ...] [--steps N]`.
+"""What a step costs under each balancer: `python -m benchmarks.balance_cost POOL [NAME ...] [--steps N] [--rounds N]`.
 
-CPU seconds of the training alone, on the embedded model with its trunk filled, as a factor of those of `equal`; and the
-bytes of the gradients that balancers of gradients hold.
+CPU seconds of the training alone, on one thread, with the trunk filled: each balancer's trainings stand between two of
+`equal`, and their ratio to the mean of those is what counts, so that the noise of a loaded machine cancels. Printed
+are the median ratio, an interval of it (the order statistics of at least 95 %, or all if there are too few) and whether
+the goal is met. The memory is the most that torch held at once beyond what it held before a training, profiled once.
 """
 
 import argparse
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import torch
+from scipy.stats import binom
+from torch.profiler import ProfilerActivity, profile
 
 from cotune import Mixture, Request, load_tasks
-from cotune.training import Balance, Budget, FineTune, Lora, Train
-from cotune.training.balance.choice import EQUAL, PLACES
+from cotune.training import Balance, Budget, FineTune, Train
+from cotune.training.balance.choice import EQUAL, PLACES, needs_of
 from cotune.training.forest import PACK_TOKENS
 from cotune.training.lora import adapted
 
-ROUNDS = 3
+GOALS = {"loss weights": 1.05, "with validation losses": 1.15}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of a step, its ratios to that of equal weights, one a round, and bytes at the peak."""
+
+    choice: Balance
+    seconds: float
+    ratios: tuple[float, ...]
+    peak: int
+
+    @property
+    def kind(self) -> str:
+        """What the balancer asks for, as the goals tell it."""
+        needs = needs_of(self.choice)
+        if needs & {"hidden", "saliency"}:
+            return "gradients at the hidden state"
+        if "held_gradient" in needs:
+            return "gradients by task at some steps"
+        if "gradients" in needs:
+            return "gradients by task"
+        if "after" in needs:
+            return "with losses after the step"
+        return "with validation losses" if "validation" in needs else "loss weights"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Prints a line for each balancer."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pool", type=Path)
-    parser.add_argument("names", nargs="*", metavar="NAME", default=list(PLACES))
+    parser.add_argument("names", nargs="*", metavar="NAME", default=[*PLACES, "mgda@hidden"])
+    parser.add_argument("--model", default="embedded")
     parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=6)
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
     tasks = load_tasks(given.pool)
     train = Train(batch_tokens=1024, max_length=256)
-    evaluate = FineTune("embedded", tasks, targets=(tasks[0].name,), budget=Budget(steps=given.steps), train=train)
-    measured: dict[str, list[float]] = {}
-    for _ in range(ROUNDS):
-        for name in (EQUAL, *given.names):
-            measured.setdefault(name, []).append(seconds(evaluate, replace(train, balancer=Balance(name))))
-    equal = statistics.median(measured[EQUAL])
-    print(f"{len(tasks)} datasets, {given.steps} steps of 1024 tokens, {ROUNDS} rounds, one thread")
-    print(f"trained weights: {weights(evaluate) / 2**20:.1f} MiB in float32, held once per dataset for its gradient")
-    for name, times in measured.items():
-        middle, least, most = statistics.median(times), min(times) / equal, max(times) / equal
-        print(f"{name:20} {middle / given.steps:7.3f} s a step, x{middle / equal:.3f} [{least:.3f}, {most:.3f}]")
+    evaluate = FineTune(given.model, tasks, targets=(tasks[0].name,), budget=Budget(steps=given.steps), train=train)
+    print(f"{len(tasks)} datasets, {given.steps} steps of 1024 tokens, {given.rounds} rounds, one thread")
+    plain = peak(evaluate, Balance())
+    print(f"{EQUAL:22} {'':33} {plain / 2**20:7.1f} MiB at the peak")
+    for name in given.names:
+        print(line(measured(evaluate, chosen(name), steps=given.steps, rounds=given.rounds), plain), flush=True)
 
 
-def seconds(evaluate: FineTune, train: Train) -> float:
+def chosen(name: str) -> Balance:
+    """Gives the balancer NAME, or NAME@hidden for gradients at the hidden state."""
+    name, _, at = name.partition("@")
+    return Balance(name, at="hidden" if at == "hidden" else "parameters")
+
+
+def measured(evaluate: FineTune, choice: Balance, *, steps: int, rounds: int) -> Cost:
+    """Gives the cost of a balancer; trainings of equal weights stand before, between and after its own."""
+    trained(evaluate, choice)  # states of held-out rows, and whatever else is made once
+    equal = [trained(evaluate, Balance())]
+    own = []
+    for _ in range(rounds):
+        own.append(trained(evaluate, choice))
+        equal.append(trained(evaluate, Balance()))
+    around = [(before + after) / 2 for before, after in pairwise(equal)]
+    ratios = tuple(mine / plain for mine, plain in zip(own, around, strict=True))
+    return Cost(choice, statistics.median(own) / steps, ratios, peak(evaluate, choice))
+
+
+def line(cost: Cost, plain: int) -> str:
+    """Gives the line of a balancer; `plain` are the bytes of equal weights."""
+    name = f"{cost.choice.name}@hidden" if cost.choice.at == "hidden" else cost.choice.name
+    middle = statistics.median(cost.ratios)
+    low, high = interval(cost.ratios)
+    goal = GOALS.get(cost.kind)
+    verdict = "" if goal is None else f"; goal {goal:.2f}: {'met' if middle <= goal else 'missed'}"
+    memory = f"{cost.peak / 2**20:7.1f} MiB at the peak (x{cost.peak / plain:.2f})"
+    return f"{name:22} {cost.seconds:6.3f} s, x{middle:.3f} [{low:.3f}, {high:.3f}] {memory}  {cost.kind}{verdict}"
+
+
+def interval(ratios: Sequence[float]) -> tuple[float, float]:
+    """Gives the order statistics that hold the median in 95 % of cases; least and most where there are too few.
+
+    >>> interval([5.0, 1.0, 2.0, 3.0, 4.0, 6.0])
+    (1.0, 6.0)
+    """
+    ordered = sorted(ratios)
+    outside = next((k for k in range(len(ordered) // 2, 0, -1) if 2 * binom.cdf(k, len(ordered), 0.5) <= 0.05), 0)
+    return ordered[outside], ordered[len(ordered) - 1 - outside]
+
+
+def trained(evaluate: FineTune, choice: Balance) -> float:
     """Gives the CPU seconds of one training; states of the frozen layers are there beforehand."""
     engine = evaluate.engine
-    engine.setup = replace(engine.setup, train=train)
+    engine.setup = replace(engine.setup, train=replace(engine.setup.train, balancer=choice))
     request = Request(Mixture.of(task.name for task in engine.setup.tasks))
     drawn = engine.plan(request)
     _, held = engine._rows(request.mixture.names)
-    engine._trainer.encode(
-        None, [*drawn.examples, *(example for rows in held.values() for example in rows)], pasts=False
-    )
+    looked_at = [example for rows in held.values() for example in rows]
+    engine._trainer.encode(None, [*drawn.examples, *looked_at], pasts=False)
     with adapted(engine.model, engine.setup.lora, seed=0) as trainee:
         balanced = engine._balanced(request, drawn, trainee, PACK_TOKENS)
         started = time.process_time()
@@ -62,10 +128,16 @@ def seconds(evaluate: FineTune, train: Train) -> float:
         return time.process_time() - started
 
 
-def weights(evaluate: FineTune) -> int:
-    """Gives the bytes of one gradient."""
-    with adapted(evaluate.engine.model, Lora(), seed=0) as trainee:
-        return 4 * sum(parameter.numel() for parameter in trainee.parameters)
+def peak(evaluate: FineTune, choice: Balance) -> int:
+    """Gives the most bytes that tensors of one training took at once, those of the model and its trunk left out."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as found:
+        trained(evaluate, choice)
+    held, most = 0, 0
+    for event in found.profiler.kineto_results.events():
+        if event.name() == "[memory]":
+            held += event.nbytes()
+            most = max(most, held)
+    return most
 
 
 if __name__ == "__main__":

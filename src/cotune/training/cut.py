@@ -43,6 +43,22 @@ def below(layers: Sequence[nn.Module], depth: int) -> Iterator[list[torch.Tensor
 
 
 @contextmanager
+def parted(output_layer: nn.Module) -> Iterator[list[tuple[torch.Tensor, torch.Tensor]]]:
+    """Cuts the graph under the output layer; the list then holds the states below the cut and the leaf above it."""
+    sides: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    def part(_: nn.Module, states: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        sides.append((states[0], states[0].detach().requires_grad_()))
+        return (sides[-1][1],)
+
+    hook = output_layer.register_forward_pre_hook(part)
+    try:
+        yield sides
+    finally:
+        hook.remove()
+
+
+@contextmanager
 def _standing_in(layers: Sequence[nn.Module], forward: Forward) -> Iterator[None]:
     """Gives `layers` another forward; one that accelerate put there, to move a layer's inputs, comes back after."""
     before = [vars(layer).get("forward") for layer in layers]

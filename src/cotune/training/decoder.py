@@ -47,6 +47,14 @@ class Decoder(Protocol):
         """Gives the logits, and the mean last hidden state of each row's own prompt, [example, hidden]."""
         ...
 
+    def parted(self, examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Gives the logits of one pack with the graph cut under the output layer, and both sides of the cut.
+
+        First the states that the graph of the layers ends in, then the leaf that the graph of the logits begins with;
+        they are [..., answer token, width], in the order of the logits.
+        """
+        ...
+
     def read(self, examples: Sequence[Example], *, limit: int, generation: Generation | None = None) -> list[Reading]:
         """Gives its losses on the gold answers, pack by pack, and its own outputs if `generation` says how."""
         ...

@@ -4,13 +4,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Connection
 
 import torch
 
 from cotune.task import Split
 from cotune.training.adapter import Adapter
-from cotune.training.balance.choice import EQUAL, made
+from cotune.training.balance.choice import made
+from cotune.training.balance.contract import HELD
+from cotune.training.balance.equal import Equal
 from cotune.training.balance.facts import facts_of
 from cotune.training.balance.fitting import described
 from cotune.training.balance.gradient import BalancedGradient
@@ -24,7 +27,7 @@ from cotune.training.example import Example
 from cotune.training.exams import exams_of
 from cotune.training.forest import PACK_TOKENS
 from cotune.training.forest_decoder import ForestDecoder
-from cotune.training.lora import State, Trainee, adapted, targets
+from cotune.training.lora import State, Trainee, adapted, still, targets
 from cotune.training.loss.choice import PLAIN
 from cotune.training.loss.made import StakesByTask
 from cotune.training.memory import within_memory
@@ -120,7 +123,7 @@ class Engine:
         """Gives the examples to train on, and those held out because a balancer or a mixer looks at their losses."""
         pool, train = self.pool(names), self.setup.train
         balancer, mixer = made(train.balancer), made_mixer(train.mixing)
-        if balancer and "validation" in balancer.needs:
+        if balancer and balancer.needs & HELD:
             return held_out(pool, train.balancer.rows)
         looks = mixer and {"validation", "influence"} & mixer.needs
         return held_out(pool, train.mixing.rows) if looks else (pool, {})
@@ -253,11 +256,12 @@ class Engine:
 
     def _balanced(self, request: Request, drawn: Plan, trainee: Trainee, limit: int) -> BalancedGradient | None:
         """Gives how the tasks of a mixture are balanced; None where they weigh the same, or there is one."""
-        balancer, names = made(self.setup.train.balancer), request.mixture.names
-        if balancer is None or len(names) < 2:
+        chosen, names = self.setup.train.balancer, request.mixture.names
+        if not chosen.is_on or len(names) < 2:
             return None
         kept, held = self._rows(names)
         tasks = [self.setup.task(name) for name in names]
+        balancer = made(chosen) or Equal()
         facts = facts_of(balancer.needs, tasks, kept, self.pool(self.setup.targets))
         return BalancedGradient(
             balancer,
@@ -272,6 +276,7 @@ class Engine:
             held=held,
             stakes=self._stakes(names),
             facts=facts,
+            still=partial(still, trainee) if self.setup.lora.dropout else None,
         )
 
     def _sit(self, request: Request | None, exams: Sequence[Exam], limit: int) -> Results:
@@ -299,7 +304,7 @@ class Engine:
         """
         train = self.setup.train
         is_single = train.processes == 1 and not self.model.is_split
-        is_unguided = train.balancer.name == EQUAL and train.mixing.name == FIXED
+        is_unguided = not train.balancer.is_on and train.mixing.name == FIXED
         is_plain = is_single and not train.gradient_checkpointing and is_unguided
         is_plain = is_plain and all(train.loss_of(task.name) in PLAIN for task in self.setup.tasks)
         is_fit = self.setup.lora.method == "lora" and isinstance(self._decoder, ForestDecoder)

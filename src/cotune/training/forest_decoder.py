@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
-from cotune.training.cut import above
+from cotune.training.cut import above, parted
 from cotune.training.decoder import Generation, Reading, answer_losses
 from cotune.training.example import Example
 from cotune.training.forest import Forest, leaf, packs, plant
@@ -43,6 +43,13 @@ class ForestDecoder:
         own = [[places[spot] for spot in example.own] for places, example in pairs]
         return logits, torch.stack([heard[0][0, columns].mean(dim=0) for columns in own])
 
+    def parted(self, examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Gives the states under the output layer, the leaf above them, and the logits; a column for each token."""
+        with parted(self._model.module.get_output_embeddings()) as sides:
+            logits = self._run(self._plant(examples), examples, None, apart=True)
+        below, top = sides[0]
+        return below, top, logits
+
     @torch.no_grad()  # type: ignore[untyped-decorator]
     def read(self, examples: Sequence[Example], *, limit: int, generation: Generation | None = None) -> list[Reading]:
         """Gives losses and outputs; the pass that measures the losses also drafts the outputs (see `greedy`)."""
@@ -66,11 +73,16 @@ class ForestDecoder:
     def _room(self, forest: Forest) -> Past:
         return Past(first=self._depth, count=len(self._layers) - self._depth, columns=forest.ids.shape[1])
 
-    def _run(self, forest: Forest, examples: Sequence[Example], past: Past | None) -> torch.Tensor:
-        """Gives the logits of the answer tokens; only their columns go through the output layer, each once."""
+    def _run(
+        self, forest: Forest, examples: Sequence[Example], past: Past | None, *, apart: bool = False
+    ) -> torch.Tensor:
+        """Gives the logits of the answer tokens; only their columns go through the output layer, each once.
+
+        With `apart` a column goes through it once for each of its answer tokens.
+        """
         pairs = zip(forest.places, examples, strict=True)
         columns = torch.tensor([places[spot] for places, example in pairs for spot in example.predictors])
-        keep, order = torch.unique(columns, return_inverse=True)
+        keep, order = (columns, columns) if apart else torch.unique(columns, return_inverse=True)
         with self._entering(forest):
             logits: torch.Tensor = self._model.module(
                 input_ids=forest.ids,

@@ -97,8 +97,9 @@ class Descent:
         if self._mixed:
             return self._mixed(step, self)
         batch = self._batch(step)
-        if self._balanced:
-            return self._balanced(batch, step)
+        balanced = self._balanced(batch, step) if self._balanced else None
+        if balanced is not None:
+            return balanced
         packs = share_of(self._decoder, batch, self._pack_tokens, self._rank)
         part = self._add(packs, total_weight(batch, self._train))
         return self._rank.total(self._parameters, part)

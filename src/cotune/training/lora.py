@@ -64,6 +64,16 @@ def adapted(model: LanguageModel, lora: Lora, *, seed: int, state: State | None 
             trainee.leave()
 
 
+@contextmanager
+def still(trainee: Trainee) -> Iterator[None]:
+    """Switches dropout off for a look at what is in training."""
+    trainee.train(False)
+    try:
+        yield
+    finally:
+        trainee.train(True)
+
+
 def targets(model: LanguageModel, lora: Lora) -> list[str]:
     """Gives the full names of the linear modules that get an adapter.
 

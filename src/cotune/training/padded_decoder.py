@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from transformers import GenerationConfig
 
+from cotune.training.cut import parted
 from cotune.training.decoder import Generation, Reading, answer_losses
 from cotune.training.example import Example
 from cotune.training.model import LanguageModel
@@ -58,6 +59,13 @@ class PaddedDecoder:
         own = [list(example.own) for example in examples]
         return logits, torch.stack([heard[0][row, columns].mean(dim=0) for row, columns in enumerate(own)])
 
+    def parted(self, examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Gives the states under the output layer, the leaf above them, and the logits."""
+        with parted(self._model.module.get_output_embeddings()) as sides:
+            logits = self.logits(examples)
+        below, top = sides[0]
+        return below, top, logits
+
     @torch.no_grad()  # type: ignore[untyped-decorator]
     def read(self, examples: Sequence[Example], *, limit: int, generation: Generation | None = None) -> list[Reading]:
         """Gives losses and, row by row from scratch, outputs."""
@@ -97,7 +105,7 @@ def only_at(output_layer: nn.Module, rows: torch.Tensor, columns: torch.Tensor) 
     def pick(_: nn.Module, states: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
         return (states[0][rows.to(states[0].device), columns.to(states[0].device)][None],)
 
-    hook = output_layer.register_forward_pre_hook(pick)
+    hook = output_layer.register_forward_pre_hook(pick, prepend=True)
     try:
         yield
     finally:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from cotune.training.balance.choice import EQUAL, Balance
+from cotune.training.balance.choice import Balance
 from cotune.training.checks import check_choice, check_positive
 from cotune.training.curriculum.choice import Curriculum
 from cotune.training.loss.choice import BY_STATE, LOSSES, OPTIONS, Loss, check_loss_options
@@ -172,10 +172,10 @@ class Train:
             raise ValueError("A model has 4-bit or 8-bit weights; got both train.load_in_4bit and 8bit. Keep one.")
         if self.width != "auto" and (not isinstance(self.width, int) or self.width < 1):
             raise ValueError(f"train.width is 'auto' or a whole number of trials >= 1; got {self.width!r}.")
-        if self.processes > 1 and self.balancer.name != EQUAL:
+        if self.processes > 1 and self.balancer.is_on:
             raise ValueError(
-                f"Balancer {self.balancer.name!r} weighs whole batches, of which train.processes {self.processes} each "
-                "see a part. Leave train.balancer at 'equal', or set train.processes to 1."
+                f"Balancer {self.balancer.name!r} looks at whole batches, of which train.processes {self.processes} "
+                "each see a part. Leave train.balancer at 'equal' without conflicts, or set train.processes to 1."
             )
         self._check_mixing()
         check_loss_options("train.loss_options", self.loss, self.loss_options)
@@ -200,7 +200,7 @@ class Train:
     def _check_mixing(self) -> None:
         others = {
             "train.processes above 1": self.processes > 1,
-            f"balancer {self.balancer.name!r}": self.balancer.name != EQUAL,
+            f"balancer {self.balancer.name!r}": self.balancer.is_on,
             f"curriculum {self.curriculum.name!r}": self.curriculum != Curriculum(),
         }
         other = next((name for name, is_on in others.items() if is_on), None)

@@ -1,13 +1,14 @@
 """The setup of a study's training: model, tasks, targets and all settings, checked together."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cotune.problem import check_names
 from cotune.task import Task
 from cotune.tasks.metrics import check_metric
-from cotune.training.balance.choice import Balance
+from cotune.training.balance.choice import Balance, needs_of
+from cotune.training.balance.contract import UNDROPPED
 from cotune.training.balance.fitting import check_fit
 from cotune.training.curriculum.choice import Curriculum
 from cotune.training.curriculum.fitting import check_curriculum
@@ -64,15 +65,24 @@ class Setup:
         check_mixing(self.train.mixing, self.tasks, self.targets)
         check_curriculum(self.train.curriculum, names, self.targets)
         check_losses(self.train, self.tasks)
-        if self.train.compares and self.train.balancer.name == "private":
+        if self.train.compares and self._balancer_needs & {"clipped", "hidden", "saliency"}:
             raise ValueError(
-                "Balancer 'private' cuts the gradient of each row apart; losses that compare rows have none. Choose "
-                "another loss or balancer."
+                f"Balancer {self.train.balancer.name!r} takes gradients of single rows or tokens; losses that compare "
+                "rows have none. Choose another loss or balancer."
+            )
+        if self.lora.method == "full" and self.lora.top is None and self._balancer_needs & {"hidden", "saliency"}:
+            raise ValueError(
+                f"Balancer {self.train.balancer.name!r} merges gradients under the output layer, which lora.method "
+                "'full' with layers 'all' trains as well. Use top-N, or method: lora."
             )
         for task in self.tasks:
             if task.name in self.measured:
                 check_metric(task.kind, task.metric)
                 _check_rows(task)
+
+    @property
+    def _balancer_needs(self) -> frozenset[str]:
+        return needs_of(self.train.balancer)
 
     @property
     def measured(self) -> frozenset[str]:
@@ -86,8 +96,8 @@ class Setup:
     def to_json(self) -> dict[str, object]:
         """Gives what makes scores comparable; device, threads and what saves memory only say where and how it ran."""
         train = {name: value for name, value in asdict(self.train).items() if name not in PASSING}
-        train = _in_use(train)
-        if self.train.balancer == Balance():
+        train = {**_in_use(train), "balancer": self._balancer_to_json()}
+        if not train["balancer"]:
             del train["balancer"]  # as it was before there were any
         if self.train.mixing == Mixing():
             del train["mixing"]
@@ -104,8 +114,18 @@ class Setup:
             "lora": asdict(self.lora),
             "train": train,
             "scoring": {**scoring, "measured": sorted(self.measured)},
-            **({"dropout": "in training only"} if self.lora.dropout else {}),  # once it was active in scoring too
+            **({"dropout": self._dropout()} if self.lora.dropout else {}),  # once it was active in scoring too
         }
+
+    def _balancer_to_json(self) -> dict[str, object]:
+        """Gives what of the balancer changes scores; what came later is left out while it is off."""
+        chosen = replace(self.train.balancer, conflicts=0)
+        later = {"conflicts"} | ({"at"} if chosen.at == Balance().at else set())
+        return {} if chosen == Balance() else {key: value for key, value in asdict(chosen).items() if key not in later}
+
+    def _dropout(self) -> str:
+        looks = ", and off where a balancer looks" if self._balancer_needs & UNDROPPED else ""  # once it was on there
+        return f"in training only{looks}"
 
 
 def _in_use(section: dict[str, Any]) -> dict[str, Any]:

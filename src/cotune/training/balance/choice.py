@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Literal, cast
 
-from cotune.training.balance.contract import Balancer
+from cotune.training.balance.contract import Balancer, Need
 from cotune.training.options import Option, build
 
 EQUAL = "equal"
@@ -36,6 +36,10 @@ PLACES: Mapping[str, str] = {
     "aligned_mtl": "aligned_mtl:AlignedMTL",
     "upgrad": "upgrad:UPGrad",
     "arml": "arml:Arml",
+    "multibalance": "multibalance:MultiBalance",
+    "hyper_gradient": "hyper_gradient:HyperGradient",
+    "task_sam": "task_sam:TaskSam",
+    "rep_mtl": "rep_mtl:RepMtl",
 }
 """Module and class of each balancer, below this package; `equal` is none, and costs nothing."""
 
@@ -45,18 +49,36 @@ class Balance:
     """Which balancer merges the tasks' losses, with its options; `equal` weighs all answer tokens of a batch alike.
 
     Balancers that look at validation losses measure them on `rows` train rows of each dataset that are then not trained
-    on, every `every` steps.
+    on, every `every` steps. Those that merge gradients take them of the trained parameters, or with `at="hidden"` of
+    the hidden state under the output layer, in one backward pass. `conflicts` is every how many steps the cosines
+    between the tasks' gradients are taken for the record, 0 for never; it changes nothing.
     """
 
     name: str = EQUAL
     options: Mapping[str, Option] = field(default_factory=dict)
     every: int = 10
     rows: int = 16
+    at: Literal["parameters", "hidden"] = "parameters"
+    conflicts: int = 0
 
     def __post_init__(self) -> None:
         if self.every < 1 or self.rows < 1:
             raise ValueError(f"every and rows of train.balancer are >= 1; got {self.every} and {self.rows}.")
-        made(self)  # a wrong name or option shows before anything is loaded
+        if self.conflicts < 0:
+            raise ValueError(f"train.balancer.conflicts is a number of steps, 0 for never; got {self.conflicts}.")
+        if self.at not in ("parameters", "hidden"):
+            raise ValueError(f"train.balancer.at is one of ['parameters', 'hidden']; got {self.at!r}.")
+        balancer = made(self)  # a wrong name or option shows before anything is loaded
+        if self.at == "hidden" and (balancer is None or not _merges(balancer.needs)):
+            raise ValueError(
+                f"train.balancer.at 'hidden' is for balancers that merge gradients; {self.name!r} is none, or needs "
+                "those of the parameters. Leave it out."
+            )
+
+    @property
+    def is_on(self) -> bool:
+        """Whether a training is any of its business."""
+        return self.name != EQUAL or self.conflicts > 0
 
 
 def made(choice: Balance) -> Balancer | None:
@@ -71,3 +93,15 @@ def made(choice: Balance) -> Balancer | None:
         return None
     places = {name: f"cotune.training.balance.{place}" for name, place in PLACES.items()}
     return cast(Balancer, build("Balancer", choice.name, choice.options, places, none=EQUAL))
+
+
+def needs_of(choice: Balance) -> frozenset[Need]:
+    """Gives what is to be computed for the balancer that was chosen."""
+    balancer = made(choice)
+    if balancer is None:
+        return frozenset()
+    return balancer.needs | ({"hidden"} if choice.at == "hidden" else frozenset())
+
+
+def _merges(needs: frozenset[Need]) -> bool:
+    return "gradients" in needs and not needs & {"ahead", "held_gradient", "clipped"}

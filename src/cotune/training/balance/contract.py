@@ -8,7 +8,7 @@ nothing speaks for a task: a paper's weights that sum to the number of tasks are
 and clipping mean the same under every balancer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeAlias, TypeVar
 
@@ -22,12 +22,33 @@ Array: TypeAlias = NDArray[np.float64]
 State: TypeAlias = Mapping[str, Array]
 Signal = TypeVar("Signal")
 Need: TypeAlias = Literal[
-    "losses", "gradients", "validation", "after", "auxiliaries", "classes", "densities", "confidences", "clipped"
+    "losses",
+    "gradients",
+    "validation",
+    "after",
+    "auxiliaries",
+    "hidden",
+    "saliency",
+    "ahead",
+    "held_gradient",
+    "plain",
+    "classes",
+    "densities",
+    "confidences",
+    "clipped",
 ]
 """What is computed only if asked: losses of the batch before its step, gradients by task, losses on held-out rows, and
-losses of the batch before, after its step. `auxiliaries`: it is of use only where a dataset is no target. Of single
-rows: how common their class is, how much they look like those of the targets, and how sure their answer is. `clipped`:
+losses of the batch before, after its step. `hidden`: the gradients are at the hidden state under the output layer, in
+place of those of trained parameters; `saliency`: they come by answer token, and may be penalised; `ahead`: gradients at
+shifted parameters; `held_gradient`: gradients come at some steps only, with that of the targets on held-out rows.
+`auxiliaries`: it is of use only where a dataset is no target. `plain`: it answers for the record alone. Of single rows:
+how common their class is, how much they look like those of the targets, and how sure their answer is. `clipped`:
 gradients by task are sums over examples, each cut to the length that the state has as `clip`."""
+
+HELD: frozenset[Need] = frozenset({"validation", "held_gradient"})
+"""What is measured on rows that are held out of the training."""
+UNDROPPED: frozenset[Need] = HELD | {"after"}
+"""What is measured without dropout."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +72,12 @@ class Signals:
     `owner` is the task of each example and `tokens` how many answer tokens it has, both [example]. Losses are in nats
     per answer token: `example_losses` [example], the others [task]; of a task without an example in the batch `losses`
     holds what was last seen, or the mean of the others. `previous` is what `losses` was at the step before, `after`
-    what that batch gives now. `validation` comes at some steps only. `gradients` are [present task, parameter].
+    what that batch gives now, both without dropout where both are asked for. `validation` comes at some steps only.
+    `gradients` are [present task, parameter], or [present task, width] at the hidden state; `ahead` gives those at the
+    parameters plus a shift of each task's own, of the same shape and with the same dropout. `held_gradient` is that of
+    the sum of the targets' losses on held-out rows, [parameter]. `saliency` is the gradient of each answer token's loss
+    at the hidden state, [answer token, width]. `fixed` are the factors of `train.weights`, [task], with mean 1; only
+    what goes into `Answer.extra` is to be multiplied by them.
 
     What is known of rows is [example]: `class_shares` the share of its class among its task's train rows times the
     number of classes, NaN without labels; `densities` how many times as often it would occur among the targets' rows, 1
@@ -74,6 +100,10 @@ class Signals:
     class_shares: Array | None = None
     densities: Array | None = None
     confidences: Array | None = None
+    ahead: "Callable[[torch.Tensor], torch.Tensor] | None" = None
+    held_gradient: "torch.Tensor | None" = None
+    saliency: "torch.Tensor | None" = None
+    fixed: Array | None = None
 
     @property
     def present(self) -> NDArray[np.bool_]:
@@ -86,7 +116,8 @@ class Answer:
     """What a balancer says of a step, in one of three ways.
 
     `weights` are factors on the tasks' mean losses [task], `examples` on the examples' mean losses [example], and
-    `gradient` is the merged gradient itself [parameter], which needs gradients by task. For the record alone are
+    `gradient` is the merged gradient itself [parameter], which needs gradients by task. `extra` [parameter] is added to
+    the gradient merged by `weights`; `penalty`, a function of the saliency, to the loss. For the record alone are
     `shares` [task], what went into that gradient, and `spent` [task, way of counting], the privacy given up so far.
     """
 
@@ -95,6 +126,8 @@ class Answer:
     gradient: "torch.Tensor | None" = None
     shares: Array | None = None
     spent: Array | None = None
+    extra: "torch.Tensor | None" = None
+    penalty: "torch.Tensor | None" = None
 
     def __post_init__(self) -> None:
         given = [value for value in (self.weights, self.examples, self.gradient) if value is not None]

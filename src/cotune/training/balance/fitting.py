@@ -17,7 +17,7 @@ def check_fit(choice: Balance, tasks: Sequence[Task], targets: Sequence[str]) ->
         ValueError: there is one dataset only, an option names another, or the balancer refuses them.
     """
     balancer = made(choice)
-    if balancer is None:
+    if not choice.is_on:
         return
     names = [task.name for task in tasks]
     if len(names) < 2:
@@ -25,6 +25,8 @@ def check_fit(choice: Balance, tasks: Sequence[Task], targets: Sequence[str]) ->
             f"Balancer {choice.name!r} weighs two or more datasets against each other; the pool has {names}. Add a "
             "dataset, or leave train.balancer at 'equal'."
         )
+    if balancer is None:
+        return
     for value in choice.options.values():
         if isinstance(value, Mapping):
             check_names(value, names)

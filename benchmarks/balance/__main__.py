@@ -1,0 +1,118 @@
+"""Trains a language model on pools under every balancer, and compares them with equal weights and with size policies.
+
+All are screened on two seeds with every learning rate at equal tokens, then at equal time at the chosen rate; those
+whose interval reaches the best get more seeds. A run that was stopped goes on with the rows beside its --json.
+"""
+
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+from benchmarks.balance.code import fingerprint, reached
+from benchmarks.balance.contestants import Contestant, chosen, obstacle
+from benchmarks.balance.done import Done
+from benchmarks.balance.figures import EVERYWHERE, Table, differences, tables
+from benchmarks.balance.options import parser, pools_of, work_of
+from benchmarks.balance.page import page
+from benchmarks.balance.pools import Pool, opened
+from benchmarks.balance.running import Runner
+from benchmarks.balance.stages import at_rate, entries, finalists, screen
+from benchmarks.balance.training import contestant_of
+from benchmarks.balance.work import FIRST_SEEDS, Case, Work
+from benchmarks.provenance import provenance
+from benchmarks.working import say
+
+TRAINER = ("benchmarks.balance.training",)
+
+
+def main() -> None:
+    """Runs the benchmark that the command line asks for; what was done before is not done again."""
+    options = parser(__doc__).parse_args()
+    try:
+        work = work_of(options)
+        pools = opened(pools_of(options), work, None if options.tiny else options.data)
+        contestants = chosen(options.contestants)
+        runner = Runner(work, pools, _done(work, pools, options.json), options.jobs)
+        table = measured(runner, contestants)
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("stopped; the same command goes on")
+    _write(table, options)
+
+
+def measured(runner: Runner, contestants: Sequence[Contestant]) -> Table:
+    """Gives all that the stages measure."""
+    work, pools, rows = runner.work, runner.pools, runner.done.rows
+    suited = {pool.name: _suited(pool, contestants) for pool in pools}
+    table = Table(work, pools, suited, rows)
+    runner.run("screen", screen(pools, suited, work))
+    every = entries(pools, suited)
+    first = range(min(FIRST_SEEDS, work.seeds))
+    runner.run("equal time", list(at_rate(every, rows, work, first, timed=True)))
+    rest = range(len(first), work.seeds)
+    for timed in (False, True):
+        found = [entry for entry in every if entry.contestant in finalists(_overall(table, timed))]
+        runner.run("more seeds", list(at_rate(found, rows, work, rest, timed=timed)))
+    return table
+
+
+def code_of(case: Case, pools: Sequence[Pool]) -> str:
+    """Gives the fingerprint of a case's data and of its contestant's own code, that the trainer does not import."""
+    marks = {pool.name: pool.mark for pool in pools}
+    try:
+        own = fingerprint(contestant_of(case.contestant).modules, without=reached(TRAINER))
+    except KeyError:
+        return "gone"
+    return f"{marks.get(case.pool, 'gone')} {own}"
+
+
+def _overall(table: Table, timed: bool) -> dict[str, tuple[float, float, float]]:
+    names = [pool.name for pool in table.pools]
+    return differences(table.lines(timed=timed, pools=names, title=EVERYWHERE))
+
+
+def _suited(pool: Pool, contestants: Sequence[Contestant]) -> list[str]:
+    found = []
+    for contestant in contestants:
+        reason = obstacle(contestant, pool.tasks, pool.targets)
+        if reason:
+            say(f"{contestant.name} is left out of {pool.name}: {reason}")
+        else:
+            found.append(contestant.name)
+    return found
+
+
+def _done(work: Work, pools: Sequence[Pool], path: Path | None) -> Done:
+    """Opens the rows; what a case says may be another when a run goes on, and seeds, pools, contestants, processes."""
+    asked = {name: value for name, value in asdict(work).items() if name not in ("seeds", "lrs", "tokens", "model")}
+    settings = {
+        **asked,
+        "model": Path(work.model).name,
+        "code": fingerprint(TRAINER),
+        "versions": provenance()["versions"],
+        "hardware": provenance()["hardware"],
+    }
+    return Done(path.with_suffix(".rows.jsonl") if path else None, settings, partial(code_of, pools=pools))
+
+
+def _write(table: Table, options: Namespace) -> None:
+    command, facts = " ".join(["python -m benchmarks.balance", *sys.argv[1:]]), provenance()
+    text = page(command, facts, table)
+    if options.json:
+        figures = [asdict(line) for timed in (False, True) for _, found in tables(table, timed=timed) for line in found]
+        work = {**asdict(table.work), "model": Path(table.work.model).name}
+        rows = [asdict(row) for row in table.rows.values()]
+        result = {"command": command, **facts, "work": work, "figures": figures, "rows": rows}
+        options.json.write_text(json.dumps(result, separators=(",", ":")) + "\n")
+    if options.markdown:
+        options.markdown.write_text(text)
+    print(text, end="")
+
+
+if __name__ == "__main__":
+    main()

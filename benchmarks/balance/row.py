@@ -1,0 +1,24 @@
+"""Rows: what one training gave."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from benchmarks.balance.work import Case
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one training gave, by target: scores on the rows to choose by and to report, losses on the latter.
+
+    `seconds` are the processor's in the training alone, `trained` the tokens it took, `error` why it has no scores.
+    """
+
+    case: Case
+    code: str
+    choose: Mapping[str, float] = field(default_factory=dict)
+    report: Mapping[str, float] = field(default_factory=dict)
+    losses: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    wall_seconds: float = 0.0
+    trained: int = 0
+    error: str = ""

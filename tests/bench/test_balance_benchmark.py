@@ -1,0 +1,239 @@
+"""The balance benchmark: equal budgets, rates chosen by other rows than are reported, and a stopped run goes on."""
+
+import json
+import sys
+from dataclasses import replace
+
+import pytest
+from benchmarks.balance import __main__ as command
+from benchmarks.balance import code
+from benchmarks.balance.contestants import BASE, BASELINES, SINGLE, chosen, known, obstacle
+from benchmarks.balance.done import Done
+from benchmarks.balance.figures import Table
+from benchmarks.balance.pools import CHOOSE, POOLS, REPORT, balanced, opened
+from benchmarks.balance.row import Row
+from benchmarks.balance.stages import Entry, at_rate, finalists, rate, ratio, screen, single_scores, timed_tokens
+from benchmarks.balance.training import Job, run
+from benchmarks.balance.work import TINY, Case, Work
+from benchmarks.engine.models import folder_of
+
+from cotune.training.balance.choice import EQUAL, PLACES
+
+WORK = Work(tokens=1000, lrs=(0.1, 0.2), seeds=3)
+
+
+def pool(name="mixed"):
+    (made,) = opened([name], TINY, None)
+    return made
+
+
+def row(case, choose, report, seconds=1.0, **more):
+    names = pool(case.pool).targets
+    scores = dict.fromkeys(names, choose), dict.fromkeys(names, report), dict.fromkeys(names, 1 - report)
+    return Row(case, "", *scores, seconds=seconds, trained=case.tokens, **more)
+
+
+def rows_of(work, *, seconds=2.0):
+    """Rows of equal weights and of `coba`, which takes twice the time and is better where the rate is 0.2."""
+    made = {}
+    for case in screen([pool()], {"mixed": [EQUAL, "coba"]}, work):
+        is_better = case.contestant == "coba" and case.lr == 0.2
+        made[case] = row(case, 0.8 if is_better else 0.5, 0.7 if is_better else 0.6, seconds * (1 + is_better))
+    return made
+
+
+def test_every_balancer_and_every_size_policy_takes_part():
+    assert {*PLACES, *(one.name for one in BASELINES)} <= known().keys()
+    assert [one.name for one in chosen(["coba"])] == [*(one.name for one in BASELINES), "coba"]
+
+
+def test_a_balancer_of_auxiliaries_takes_part_where_there_are_any():
+    reasons = {name: obstacle(known()["arml"], pool(name).tasks, pool(name).targets) for name in ("wrong", "mixed")}
+    assert reasons["wrong"] == ""
+    assert "all of" in reasons["mixed"]
+
+
+def test_rows_that_choose_a_rate_are_not_reported_nor_trained_on():
+    for name in POOLS:
+        for task in pool(name).tasks:
+            ids = [one.id for one in task.rows.get("dev", ())]
+            sets = [{text.removeprefix(mark) for text in ids if text.startswith(mark)} for mark in (CHOOSE, REPORT)]
+            assert len(ids) == len(sets[0]) + len(sets[1])
+            assert not sets[0] & sets[1]
+            assert not (sets[0] | sets[1]) & {one.id for one in task.rows["train"]}
+
+
+def test_pools_are_as_uneven_and_as_wrong_as_they_say():
+    sizes = [len(task.rows["train"]) for task in pool("uneven").tasks]
+    assert max(sizes) == 100 * min(sizes)
+    assert max(part.rows for part in POOLS["uneven"]) == 100 * min(part.rows for part in POOLS["uneven"])
+    clean, wrong, *_ = pool("wrong").tasks
+    truth = {one.fields["text"]: one.answer for one in clean.rows["train"]}
+    answers = [(one.answer, truth[one.fields["text"]]) for one in wrong.rows["train"]]
+    assert 0.45 < sum(given != right for given, right in answers) / len(answers) < 0.75
+    assert wrong.name not in pool("wrong").targets
+    assert not {one.id for one in clean.rows["train"]} & {one.id for one in wrong.rows["train"]}
+
+
+def test_labels_take_turns():
+    rows = balanced(pool().tasks[0], "train")
+    assert len({one.id for one in rows}) == len(pool().tasks[0].rows["train"])
+    first = [one.answer for one in rows[:20]]
+    assert first.count("animal") == first.count("fruit") == 10
+
+
+def test_each_contestant_tries_the_same_rates_on_the_same_seeds():
+    cases = screen([pool()], {"mixed": [EQUAL, "coba"]}, WORK)
+    names = [EQUAL, "coba", *(SINGLE + name for name in pool().targets)]
+    tried = {name: [(case.lr, case.seed) for case in cases if case.contestant == name] for name in names}
+    assert len(set(map(tuple, tried.values()))) == 1
+    assert len(tried[EQUAL]) == 4
+    assert [case.contestant for case in cases if case.contestant not in names] == [BASE]
+
+
+def test_the_rate_is_chosen_by_the_rows_to_choose_by():
+    rows = {case: row(case, choose=case.lr, report=1 - case.lr) for case in screen([pool()], {"mixed": [EQUAL]}, WORK)}
+    assert rate(Entry("mixed", EQUAL), rows, WORK) == 0.2
+    assert single_scores(pool(), rows, WORK) == pytest.approx(dict.fromkeys(pool().targets, 0.8))
+    failed = {case: replace(one, error="diverged") if case.lr == 0.2 else one for case, one in rows.items()}
+    assert rate(Entry("mixed", EQUAL), failed, WORK) == 0.1
+    failed = {case: replace(one, error="diverged") for case, one in rows.items()}
+    assert rate(Entry("mixed", EQUAL), failed, WORK) is None
+    assert list(at_rate([Entry("mixed", EQUAL)], failed, WORK, [0], timed=False)) == []
+
+
+def test_what_takes_longer_trains_on_less_where_time_is_equal():
+    rows, coba = rows_of(WORK), Entry("mixed", "coba")
+    assert ratio(coba, rows, WORK) == 1.5  # the median of 1, 1, 2 and 2
+    assert timed_tokens(coba, rows, WORK) == 700
+    assert timed_tokens(Entry("mixed", EQUAL), rows, WORK) == 1000
+    cheap = {case: replace(one, seconds=0.5) if case.contestant == "coba" else one for case, one in rows.items()}
+    assert timed_tokens(coba, cheap, WORK) == 1000
+    assert list(at_rate([coba], rows, WORK, [2], timed=True)) == [Case("mixed", "coba", 0.2, 2, 700)]
+
+
+def test_figures_are_differences_between_trainings_of_one_seed():
+    rows = rows_of(WORK)
+    table = Table(WORK, [pool()], {"mixed": [EQUAL, "coba"]}, rows)
+    best, last = table.lines(timed=False, pools=["mixed"], title="mixed")
+    assert (best.contestant, best.runs, best.rates) == ("coba", 2, {"mixed": 0.2})
+    assert best.minus["mean"] == pytest.approx((0.1, 0.1, 0.1))
+    assert best.minus["loss"] == pytest.approx((-0.1, -0.1, -0.1))
+    assert best.minus["normalised"] == pytest.approx((1 / 6,) * 3)  # alone a task scores 0.6
+    assert (last.contestant, last.minus["worst"]) == (EQUAL, (0.0, 0.0, 0.0))
+    case = Case("mixed", "coba", 0.2, 1, 1000)
+    lost = Table(WORK, [pool()], {"mixed": [EQUAL, "coba"]}, {**rows, case: replace(rows[case], error="no memory")})
+    coba = next(line for line in lost.lines(timed=False, pools=["mixed"], title="") if line.contestant == "coba")
+    assert coba.runs + coba.failed == 2
+
+
+def test_who_may_be_the_best_goes_on():
+    found = finalists({"coba": (0.2, 0.1, 0.3), "famo": (0.0, -0.1, 0.2), "igb": (0.1, 0.05, 0.15)})
+    assert found == [*(one.name for one in BASELINES), "coba", "famo"]
+
+
+def test_rows_are_found_again_unless_cut_off_or_of_other_code(tmp_path):
+    path, cases = tmp_path / "rows.jsonl", [Case("mixed", name, 0.1, 0, 1000) for name in (EQUAL, "coba")]
+    done = Done(path, {"top": 4}, lambda case: case.contestant)
+    for case in cases:
+        done.add(replace(row(case, 0.5, 0.5), code=case.contestant))
+    assert Done(path, {"top": 4}, lambda case: case.contestant).rows == done.rows
+    assert list(Done(path, {"top": 4}, lambda case: EQUAL).rows) == cases[:1]  # coba's code is another now
+    path.write_bytes(path.read_bytes()[:-9])
+    assert list(Done(path, {"top": 4}, lambda case: case.contestant).rows) == cases[:1]
+    with pytest.raises(ValueError, match="top was 4, is 6"):
+        Done(path, {"top": 6}, lambda case: "")
+
+
+def test_a_fingerprint_is_of_what_code_does(tmp_path, monkeypatch):
+    place = tmp_path / "benchmarks"
+    place.mkdir()
+    monkeypatch.setattr(code, "ROOTS", {"benchmarks": tmp_path})
+
+    def mark(text):
+        (place / "one.py").write_text("import benchmarks.two\n")
+        (place / "two.py").write_text(text)
+        for cached in (code.fingerprint, code.reached, code.imported, code.digest):
+            cached.cache_clear()
+        return code.fingerprint(("benchmarks.one",))
+
+    try:
+        assert mark('"""Docs."""\nX = 1  # why\n') == mark('"""Other docs."""\n\nX = 1\n') != mark("X = 2\n")
+    finally:
+        for cached in (code.fingerprint, code.reached, code.imported, code.digest):
+            cached.cache_clear()
+
+
+def test_a_contestants_code_is_none_of_the_trainers():
+    trainer = code.reached(command.TRAINER)
+    assert {"cotune.training.loop", "cotune.training.balance.gradient", "cotune.tally"} <= trainer
+    assert not {"cotune.training.balance.cagrad", "cotune.training.balance.mgda"} & trainer
+    assert "cotune.training.balance.mgda" in code.reached(known()["cagrad"].modules)  # its own import counts
+    assert not any(name.startswith("cotune.search") for name in trainer)
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    return replace(TINY, model=folder_of("tiny", tmp_path_factory.mktemp("models")), tokens=600)
+
+
+def test_contestants_train_what_they_say(work, tmp_path, monkeypatch):
+    monkeypatch.setenv("COTUNE_CACHE", str(tmp_path))
+
+    def trained(name, lr=0.01, tokens=600, seed=0):
+        return run(Job(Case("uneven", name, lr, seed, tokens), pool("uneven"), work, ""))
+
+    equal = trained(EQUAL)
+    assert (equal.losses, equal.error) == (trained(EQUAL).losses, "")  # nothing is left of the trainings between
+    others = [trained(name) for name in ("importance", "uniform", "proportional", "single label", BASE)]
+    others += [trained(EQUAL, lr=0.03), trained(EQUAL, tokens=300), trained(EQUAL, seed=1)]
+    assert len({json.dumps(one.losses) for one in (equal, *others)}) == 9
+    assert trained(EQUAL).losses == equal.losses
+    assert trained(EQUAL, tokens=300).trained == pytest.approx(300, abs=40)
+    assert equal.seconds > 0
+
+
+@pytest.mark.slow
+def test_the_command_leaves_a_page_and_goes_on_where_it_was(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COTUNE_CACHE", str(tmp_path / "cache"))
+    out = tmp_path / "out.json"
+    options = [
+        "--tiny",
+        "--contestants",
+        "arml",
+        "coba",
+        "--jobs",
+        "2",
+        "--json",
+        out,
+        "--markdown",
+        tmp_path / "out.md",
+    ]
+    monkeypatch.setattr(sys, "argv", ["benchmarks.balance", *map(str, options)])
+    command.main()
+    printed = capsys.readouterr()
+    assert (tmp_path / "out.md").read_text() == printed.out
+    assert "trainings are left, about" in printed.err
+    result = json.loads(out.read_text())
+    assert {line["contestant"] for line in result["figures"]} == {"arml", "coba", *(one.name for one in BASELINES)}
+    assert {"command", "commit", "hardware", "versions"} <= result.keys()
+    command.main()
+    assert json.loads(out.read_text())["figures"] == result["figures"]
+    assert "trainings are left" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--contestants", "cobra"], "coba"),
+        (["--jobs", "0"], "at least 1; got 0"),
+        (["--seeds", "0"], "positive"),
+        (["--model", "folder", "--data", "nowhere"], "nowhere"),
+    ],
+)
+def test_a_mistake_is_one_line(options, said, monkeypatch, tmp_path):
+    monkeypatch.setenv("COTUNE_CACHE", str(tmp_path))
+    tiny = [] if "--model" in options else ["--tiny"]
+    monkeypatch.setattr(sys, "argv", ["benchmarks.balance", *tiny, *options])
+    with pytest.raises(SystemExit, match=said):
+        command.main()
