@@ -48,7 +48,7 @@ def main() -> None:
 def measured(runner: Runner, contestants: Sequence[Contestant]) -> Table:
     """Gives all that the stages measure."""
     work, pools, rows = runner.work, runner.pools, runner.done.rows
-    suited = {pool.name: _suited(pool, contestants) for pool in pools}
+    suited = {pool.name: _suited(pool, contestants, work) for pool in pools}
     table = Table(work, pools, suited, rows)
     runner.run("screen", screen(pools, suited, work))
     every = entries(pools, suited)
@@ -76,10 +76,10 @@ def _overall(table: Table, timed: bool) -> dict[str, tuple[float, float, float]]
     return differences(table.lines(timed=timed, pools=names, title=EVERYWHERE))
 
 
-def _suited(pool: Pool, contestants: Sequence[Contestant]) -> list[str]:
+def _suited(pool: Pool, contestants: Sequence[Contestant], work: Work) -> list[str]:
     found = []
     for contestant in contestants:
-        reason = obstacle(contestant, pool.tasks, pool.targets)
+        reason = obstacle(contestant, pool.tasks, pool.targets, work)
         if reason:
             say(f"{contestant.name} is left out of {pool.name}: {reason}")
         else:

@@ -1,19 +1,24 @@
-"""Contestants: the balancers that can be named, the size policies beside them, and what is only measured against."""
+"""Contestants: all balancers, mixings and curricula, size policies beside them, and what is only measured against."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from benchmarks.balance.work import Work
 from cotune.problem import check_names
 from cotune.task import Task
-from cotune.training import Balance, SizePolicy
+from cotune.training import Balance, Budget, Curriculum, Mixing, SizePolicy
 from cotune.training.balance.choice import EQUAL, PLACES
-from cotune.training.balance.fitting import check_fit
+from cotune.training.curriculum import choice as curricula
+from cotune.training.mix.choice import MIXINGS
+from cotune.training.setup import Setup
 
 SINGLE = "single "
 """Begins the name of a training on one dataset alone."""
 BASE = "base"
 """The model as it is."""
 TEMPERATURE = 2.0
+REFERENCES = {"ama_r": "specialists", "ama_s": "specialists", "doremi": "proxy"}
+"""What mixers compare losses with; its training is part of their cost, not of their tokens."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +52,22 @@ def balancers() -> Iterator[Contestant]:
         yield Contestant(name, {"balancer": Balance(name)}, modules=(module,))
 
 
-SOURCES: tuple[Callable[[], Iterable[Contestant]], ...] = (lambda: BASELINES, balancers)
-"""Who takes part; what changes the plan or the shares joins by one function more, which gives fields of `Train`."""
+def mixings() -> Iterator[Contestant]:
+    """Yields every mixer that has a name, with its own defaults; references as their papers have them."""
+    for name, place in MIXINGS.items():
+        mixing = Mixing(name, reference=REFERENCES.get(name))
+        yield Contestant(name, {"mixing": mixing}, modules=(place.partition(":")[0],))
+
+
+def orders() -> Iterator[Contestant]:
+    """Yields every curriculum that has a name, with its own defaults."""
+    for name, place in curricula.PLACES.items():
+        module = f"cotune.training.curriculum.{place.partition(':')[0]}"
+        yield Contestant(name, {"curriculum": Curriculum(name)}, modules=(module,))
+
+
+SOURCES: tuple[Callable[[], Iterable[Contestant]], ...] = (lambda: BASELINES, balancers, mixings, orders)
+"""Who takes part; what else changes how a mixture is trained joins by one function more, with fields of `Train`."""
 
 
 def known() -> dict[str, Contestant]:
@@ -68,11 +87,12 @@ def chosen(names: Iterable[str] | None) -> list[Contestant]:
     return [every[name] for name in dict.fromkeys(wanted)]
 
 
-def obstacle(contestant: Contestant, tasks: Iterable[Task], targets: Iterable[str]) -> str:
+def obstacle(contestant: Contestant, tasks: Iterable[Task], targets: Iterable[str], work: Work) -> str:
     """Gives why a contestant cannot train on a pool; empty if it can."""
-    balance = contestant.train.get("balancer", Balance())
+    train = replace(work.train, **contestant.train)  # type: ignore[arg-type]
+    budget = Budget(tokens=work.tokens)
     try:
-        check_fit(balance, tuple(tasks), tuple(targets))  # type: ignore[arg-type]
+        Setup(work.model, tuple(tasks), tuple(targets), budget, contestant.policy, work.lora, train, work.scoring, None)
     except ValueError as error:
         return str(error)
     return ""

@@ -45,10 +45,10 @@ def run(job: Job) -> Row:
     torch.set_num_threads(1)
     bench = _bench(job.pool.name, job.pool.mark, job.work, _Kept(job.pool))
     contestant = contestant_of(job.case.contestant)
-    _settle(bench.engine, job, contestant)
+    engine = _settled(bench.engine, job, contestant)
     bench.clock.start()
     started = time.perf_counter()
-    (trial,) = bench.engine.run_all([_request(bench.engine, job, contestant)])
+    (trial,) = engine.run_all([_request(engine, job, contestant)])
     bench.clock.tell(Progress(None, "", 0, 1))
     seconds = bench.clock.processor.get("train", 0.0)
     return _row(job, trial, seconds, time.perf_counter() - started)
@@ -59,9 +59,9 @@ def expected_seconds(job: Job) -> float:
     torch.set_num_threads(1)
     bench = _bench(job.pool.name, job.pool.mark, job.work, _Kept(job.pool))
     equal = contestant_of(EQUAL)
-    _settle(bench.engine, job, equal)
-    request = _request(bench.engine, job, equal)
-    seconds, _ = measured_seconds(bench.engine, request, bench.engine.plan(request))
+    engine = _settled(bench.engine, job, equal)
+    request = _request(engine, job, equal)
+    seconds, _ = measured_seconds(engine, request, engine.plan(request))
     return seconds
 
 
@@ -99,11 +99,11 @@ def _bench(name: str, mark: str, work: Work, kept: _Kept) -> Bench:  # noqa: ARG
     return Bench(evaluate.engine, clock)
 
 
-def _settle(engine: Engine, job: Job, contestant: Contestant) -> None:
-    """Gives a loaded engine the settings of a case: loading takes as long as some trainings do."""
+def _settled(engine: Engine, job: Job, contestant: Contestant) -> Engine:
+    """Gives an engine with the settings of a case on a loaded model: loading takes as long as some trainings do."""
     train = replace(job.work.train, lr=job.case.lr, **contestant.train)  # type: ignore[arg-type]
     setup = replace(engine.setup, train=train, budget=Budget(tokens=job.case.tokens), size_policy=contestant.policy)
-    engine.setup = engine._trainer._setup = setup
+    return engine.under(setup)
 
 
 def _request(engine: Engine, job: Job, contestant: Contestant) -> Request:

@@ -18,6 +18,8 @@ from benchmarks.balance.work import TINY, Case, Work
 from benchmarks.engine.models import folder_of
 
 from cotune.training.balance.choice import EQUAL, PLACES
+from cotune.training.curriculum import choice as curricula
+from cotune.training.mix.choice import MIXINGS
 
 WORK = Work(tokens=1000, lrs=(0.1, 0.2), seeds=3)
 
@@ -42,13 +44,15 @@ def rows_of(work, *, seconds=2.0):
     return made
 
 
-def test_every_balancer_and_every_size_policy_takes_part():
-    assert {*PLACES, *(one.name for one in BASELINES)} <= known().keys()
+def test_all_balancers_mixings_curricula_and_size_policies_take_part():
+    assert {*PLACES, *MIXINGS, *curricula.PLACES, *(one.name for one in BASELINES)} == known().keys()
     assert [one.name for one in chosen(["coba"])] == [*(one.name for one in BASELINES), "coba"]
 
 
 def test_a_balancer_of_auxiliaries_takes_part_where_there_are_any():
-    reasons = {name: obstacle(known()["arml"], pool(name).tasks, pool(name).targets) for name in ("wrong", "mixed")}
+    reasons = {
+        name: obstacle(known()["arml"], pool(name).tasks, pool(name).targets, TINY) for name in ("wrong", "mixed")
+    }
     assert reasons["wrong"] == ""
     assert "all of" in reasons["mixed"]
 

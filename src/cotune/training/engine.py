@@ -1,7 +1,7 @@
 """The engine: one loaded model that runs requests, side by side where that is set or fits, else one by one."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -18,16 +18,15 @@ from cotune.training.balance.facts import facts_of
 from cotune.training.balance.fitting import described
 from cotune.training.balance.gradient import BalancedGradient
 from cotune.training.balance.held import held_out
-from cotune.training.choice import choose_decoder, trunk_of
 from cotune.training.curriculum.choice import timetable
 from cotune.training.curriculum.lessons import Lessons
 from cotune.training.difficulty import Difficulty
 from cotune.training.errors import TrialError
 from cotune.training.example import Example
-from cotune.training.exams import exams_of
 from cotune.training.forest import PACK_TOKENS
 from cotune.training.forest_decoder import ForestDecoder
-from cotune.training.lora import State, Trainee, adapted, still, targets
+from cotune.training.loaded import Loaded, load
+from cotune.training.lora import State, Trainee, adapted, still
 from cotune.training.loss.choice import PLAIN
 from cotune.training.loss.made import StakesByTask
 from cotune.training.memory import within_memory
@@ -36,16 +35,14 @@ from cotune.training.mix.choice import made as made_mixer
 from cotune.training.mix.gradient import MixedGradient
 from cotune.training.mix.making import Mixings, Shop
 from cotune.training.mixing import Plan, exposed, plan
-from cotune.training.model import device_of, load_model
+from cotune.training.model import device_of
 from cotune.training.quantize import within_reach
 from cotune.training.ranks import Begin, End, Order, Ranks, Results, Sit, Train
-from cotune.training.scoring import LONGEST_OUTPUT, Exam, sit
+from cotune.training.scoring import Exam, sit
 from cotune.training.setup import Setup
 from cotune.training.together.crew import Crew, most_of
 from cotune.training.together.team import Kit
-from cotune.training.tokens import encoder_of
 from cotune.training.trainer import Guide, Trainer
-from cotune.training.worth import is_worth
 from cotune.trial import Progress, Request, TaskResult, Trial
 
 Report = Callable[[Progress], None]
@@ -54,8 +51,8 @@ Report = Callable[[Progress], None]
 class Engine:
     """A model in memory with all that trials share: tokens, states of frozen layers, exams."""
 
-    def __init__(self, setup: Setup, report: Report) -> None:
-        """Loads the model of `setup`.
+    def __init__(self, setup: Setup, report: Report, *, shared: Loaded | None = None) -> None:
+        """Loads the model of `setup`, unless it is `shared` with another engine (see `under`).
 
         Raises:
             ValueError: the model cannot be loaded, or does not suit the settings.
@@ -64,21 +61,12 @@ class Engine:
             torch.set_num_threads(setup.train.threads)
         setup = replace(setup, train=within_reach(setup.train, device_of(setup.train.device)))
         self.setup = setup
-        self.model = load_model(setup.model, train=setup.train, lora=setup.lora, progress=report)
-        if setup.lora.method == "lora":
-            targets(self.model, setup.lora)  # a wrong name of a module shows before the first trial
-        self.encoder = encoder_of(self.model, setup)
-        longest = max(setup.train.length_of(task.name) for task in setup.tasks)
-        longest += setup.scoring.max_new_tokens or LONGEST_OUTPUT
-        _check_length(self.model.module.config.get_text_config().to_dict(), longest)
-        is_kept = is_worth(setup, self.model, self.encoder)
-        self._trunk = trunk_of(self.model, self.model.depth(setup.lora) if is_kept else 0, cache=setup.cache)
-        self._decoder = choose_decoder(self.model, self._trunk, longest=longest)
+        self._loaded = shared or load(setup, report)
+        self.model, self.encoder = self._loaded.model, self._loaded.encoder
+        self._trunk, self._decoder = self._loaded.trunk, self._loaded.decoder
         self.ranks = Ranks(setup, size=setup.train.processes)
         self._report = report
-        self._pool: dict[str, list[Example]] = {}
         self._stakes = StakesByTask(setup.tasks, self.pool, self.encoder, setup.train)
-        self._exams: dict[tuple[Split, int | None], list[Exam]] = {}
         self._trainer = Trainer(
             setup,
             self.model,
@@ -92,6 +80,18 @@ class Engine:
         self.difficulty = Difficulty(self._trainer, self._decoder)
         self._crew = Crew(self._kit(), self.run) if self._has_sides() else None
 
+    def under(self, setup: Setup) -> "Engine":
+        """Gives an engine that trains otherwise, on the same model, trunk and examples.
+
+        Raises:
+            ValueError: more than the budget, the size policy and how a step is taken is another.
+        """
+        shared = replace(setup, budget=self.setup.budget, size_policy=self.setup.size_policy, train=self.setup.train)
+        lengths = [[each.train.length_of(task.name) for task in self.setup.tasks] for each in (setup, self.setup)]
+        if shared != self.setup or lengths[0] != lengths[1]:
+            raise ValueError("An engine shares its model with settings that differ in budget, size policy and train.")
+        return Engine(setup, self._report, shared=self._loaded)
+
     @property
     def device(self) -> str:
         """Where and how it computes, for the record."""
@@ -102,12 +102,7 @@ class Engine:
 
     def pool(self, names: Sequence[str]) -> dict[str, list[Example]]:
         """Gives the train examples of the tasks `names`."""
-        for name in names:
-            if name not in self._pool:
-                task = self.setup.task(name)
-                rows = list(task.rows.get("train", ()))
-                self._pool[name] = self.encoder.examples(task, rows, max_length=self.setup.train.length_of(name))
-        return {name: self._pool[name] for name in names}
+        return self._loaded.pool(self.setup, names)
 
     def plan(self, request: Request) -> Plan:
         """Gives what `request` trains on.
@@ -130,9 +125,7 @@ class Engine:
 
     def exams(self, split: Split, count: int | None) -> list[Exam]:
         """Gives the exams on `count` rows of a split, the same for every trial."""
-        if (split, count) not in self._exams:
-            self._exams[split, count] = exams_of(self.setup, self.encoder, split, count=count)
-        return self._exams[split, count]
+        return self._loaded.exams(self.setup, split, count)
 
     def run(self, request: Request) -> Trial:
         """Gives the trial of `request`; what goes wrong in it becomes its error."""
@@ -315,11 +308,3 @@ class Engine:
             self._trainer.encode(request, examples, pasts=pasts)
 
         return Kit(self.setup, self.model, self.encoder, self._trunk, self.device, encode, self._report)
-
-
-def _check_length(config: Mapping[str, object], longest: int) -> None:
-    positions = config.get("max_position_embeddings")
-    if isinstance(positions, int) and longest > positions:
-        raise ValueError(
-            f"The model reads {positions} tokens; a prompt and an output need {longest}. Lower train.max_length."
-        )
