@@ -301,3 +301,18 @@ def test_a_curve_changes_nothing_of_a_mixed_trial(random_base, scoring):
     looked = run(fine_tune(random_base, mixing("doremi"), scoring=scoring))
     assert len(looked.curve) == 2
     assert replace(bare(looked), curve=()) == bare(run(fine_tune(random_base, mixing("doremi"))))
+
+
+def test_a_mixer_looks_without_dropout_and_trains_with_it(random_base):
+    engine = fine_tune(random_base, mixing("grape"), lora=Lora(layers="top-2", dropout=0.5)).engine
+    rows = engine.pool(["group"])["group"][:4]
+    with engine._adapted(seed=0) as trainee:
+        trainee.train(True)
+        gauge = engine._mixings._shop.gauge(Request(BOTH), BOTH.names, trainee, 512)
+        before = torch.get_rng_state()
+        looks = [gauge.gradient(rows) for _ in range(2)]
+        assert torch.equal(*looks)
+        assert torch.equal(torch.get_rng_state(), before)
+        gauge.descend(rows, np.full(4, 0.25))
+        steps = torch.cat([parameter.grad.flatten() for parameter in trainee.parameters])
+        assert not torch.allclose(looks[0], steps, rtol=0.1)

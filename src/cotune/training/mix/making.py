@@ -1,8 +1,9 @@
 """Makes the mixed gradient of a trial from its request, its plan and its rows."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -14,7 +15,7 @@ from cotune.training.draws import order
 from cotune.training.example import Example
 from cotune.training.forest import PACK_TOKENS
 from cotune.training.goal import Goal
-from cotune.training.lora import State, Trainee
+from cotune.training.lora import State, Trainee, still
 from cotune.training.loss.stakes import Stakes
 from cotune.training.mix.choice import made
 from cotune.training.mix.feed import Line, Unit
@@ -80,7 +81,9 @@ class Shop:
         def encode(examples: Sequence[Example]) -> None:
             self.trainer.encode(request, examples, pasts=False, limit=limit)
 
-        return Gauge(self.decoder, trainee.parameters, self.setup.train, limit, encode, self.stakes(names))
+        drops = request is not None and self.setup.lora.dropout  # without a request there is no training
+        quiet = partial(still, trainee) if drops else nullcontext
+        return Gauge(self.decoder, trainee.parameters, self.setup.train, limit, encode, self.stakes(names), quiet)
 
     def train(self, request: Request) -> State:
         """Gives the adapter that a request trains with fixed shares."""

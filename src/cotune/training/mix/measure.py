@@ -1,6 +1,7 @@
 """What a mixer is told of the model: losses and products of gradients, and the gradient of a batch."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,7 +31,10 @@ Pool = Mapping[str, Sequence[Example]]
 
 @dataclass(frozen=True)
 class Gauge:
-    """Measures losses and gradients of trained `parameters`; `encode` has the trunk compute what it lacks first."""
+    """Measures losses and gradients of trained `parameters`; `encode` has the trunk compute what it lacks first.
+
+    `still` switches dropout off, if there is any; only `descend` has it, since that is a step of the training.
+    """
 
     decoder: Decoder
     parameters: Sequence[nn.Parameter]
@@ -38,11 +42,12 @@ class Gauge:
     pack_tokens: int
     encode: Callable[[Sequence[Example]], None]
     stakes: Mapping[str, Stakes] = field(default_factory=dict)
+    still: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def losses(self, examples: Sequence[Example]) -> Array:
         """Gives the mean loss of each example per answer token, [example]; a forward pass."""
         self.encode(examples)
-        with torch.no_grad():
+        with self.still(), torch.no_grad():
             return np.concatenate([example_means([pack]) for pack in self._packs(examples)])
 
     def descend(self, batch: Sequence[Example], weights: Array) -> Array:
@@ -60,7 +65,8 @@ class Gauge:
     def gradient(self, examples: Sequence[Example]) -> torch.Tensor:
         """Gives the gradient of the mean loss per answer token, [parameter], float32."""
         tokens = answer_tokens(examples)
-        self.descend(examples, tokens / tokens.sum())
+        with self.still():
+            self.descend(examples, tokens / tokens.sum())
         return taken_gradient(self.parameters)
 
     def _packs(self, examples: Sequence[Example]) -> Iterator[Pack]:
