@@ -54,14 +54,14 @@ class Pool:
 
 
 POOLS: Mapping[str, tuple[Part, ...]] = {
-    "uneven": (Part("snips", 2000), Part("csabstruct", 200), Part("sms_spam", 20)),
+    "uneven": (Part("snips", 2000), Part("scicite", 200), Part("sms_spam", 20)),
     "wrong": (
         Part("snips", 800),
         Part("snips", 800, skip=800, wrong=0.6, is_target=False),
-        Part("csabstruct", 800),
+        Part("scicite", 800),
         Part("sms_spam", 400),
     ),
-    "mixed": (Part("snips", 800), Part("broad_twitter", 800), Part("mts_dialog", 800, scored=32)),
+    "mixed": (Part("snips", 800), Part("scicite", 800), Part("mts_dialog", 800, scored=32)),
 }
 """The largest set of `uneven` has a hundred times the rows of the smallest."""
 
