@@ -303,6 +303,23 @@ def test_mistakes_in_what_counts_are_one_line(file: Path, changes: list[str], me
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            "train.balancer={name: importance, options: {weights: {phee: x}}}",
+            "train.balancer.options.weights should be",
+        ),
+        ("train.mixing={name: ama_s, reference: {phee: x}}", "train.mixing.reference should be specialists, proxy"),
+        ("train.mixing={name: ama_s, reference: 3}", "train.mixing.reference should be specialists, proxy"),
+    ],
+)
+def test_a_value_of_several_types_is_one_mistake(file: Path, change: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
+        load_config(file, [change])
+    assert "more)" not in str(caught.value)
+
+
 def test_datasets_to_keep_get_their_metric(file: Path, tmp_path: Path) -> None:
     config = load_config(file, ["keep.intents=0.01"])
     rows = (Row("1", {"input": "text"}, "yes"),)

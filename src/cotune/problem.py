@@ -180,8 +180,8 @@ class Problem:
         return total
 
 
-def check_names(names: Iterable[str], known: Sequence[str]) -> None:
-    """Checks that every name is known.
+def check_names(names: Iterable[str], known: Sequence[str], where: str = "") -> None:
+    """Checks that every name is known; `where` says which key has them.
 
     Raises:
         ValueError: names the unknown ones, the pool, and the nearest known name.
@@ -191,7 +191,8 @@ def check_names(names: Iterable[str], known: Sequence[str]) -> None:
         return
     near = get_close_matches(unknown[0], known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"Unknown datasets {unknown}; the pool has {list(known)}.{hint}")
+    place = f" in {where}" if where else ""
+    raise ValueError(f"Unknown datasets {unknown}{place}; the pool has {list(known)}.{hint}")
 
 
 def _check_objective(objective: str, targets: Sequence[str], reference: Mapping[str, float]) -> None:

@@ -59,12 +59,27 @@ def test_balancers_are_tried_on_the_winner_within_the_trials(study, cotune):
         ("search.balancers=[dwa, dwa]", "repeated: ['dwa']"),
         ("search.confirm=0", "set search.confirm to 2 or more"),
         ("search.trials=7", "set search.trials to 8 or more"),
+        ("train.mixing=grape", "mixing 'grape' goes with no balancer"),
         ("search.balancers=[arml]", "all of ['animals', 'fruits', 'sounds'] are targets"),
     ],
 )
 def test_balancers_that_cannot_be_compared_are_refused(study, cotune, change, words):
     targets = ["targets=[animals, fruits, sounds]"] if "arml" in change else []
-    done = cotune("run", "study.yaml", change, *targets, "--in-process", "--runs", "elsewhere")
-    assert done.code == 2
-    assert words in done.err
-    assert "Traceback" not in done.err
+    run = ["run", "study.yaml", change, *targets, "--in-process", "--runs", "elsewhere"]
+    for command in (run, ["check", "study.yaml", change, *targets, "--no-measure"]):
+        done = cotune(*command)
+        assert done.code == 2
+        assert words in done.err
+        assert "search.balancers" in done.err or "dwe" in change
+        assert "Traceback" not in done.err
+
+
+@pytest.mark.slow
+def test_a_winner_of_one_dataset_is_said_to_leave_nothing_to_balance(study, cotune):
+    alone = ["required=[animals]", "search.sampler=target_only", "search.trials=8", "--runs", "alone"]
+    done = cotune("run", "study.yaml", *alone, "--in-process")
+    assert done.code == 0, done.err
+    winner = json.loads(cotune("report", "alone/study", "--json").out)["verdict"]["winner"]
+    said = "the winner has one dataset, nothing to balance; dwa, mftcoder were not tried"
+    assert winner == {"animals": 1}
+    assert said in " ".join(done.err.split())

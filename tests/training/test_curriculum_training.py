@@ -134,7 +134,7 @@ def test_settings_hold_the_curriculum_and_are_as_before_without(base):
     ("choice", "changes", "words"),
     [
         (Curriculum("two_stage"), {"tasks": (GROUP,)}, r"two or more datasets.*the pool has \['group'\]"),
-        (CHOICES["stages"], {"tasks": (GROUP, ECHO)}, r"Unknown datasets \['words'\]"),
+        (CHOICES["stages"], {"tasks": (GROUP, ECHO)}, r"Unknown datasets \['words'\] in train.curriculum"),
         (Curriculum("hints", {"hints": ("ecko",)}), {}, "Did you mean 'echo'"),
         (Curriculum("hints", {"hints": ("group",)}), {}, r"\['group'\] are targets"),
         (Curriculum("hints"), {"targets": ("group", "echo"), "tasks": (GROUP, ECHO)}, "all of .* are targets"),

@@ -5,11 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cotune.cli.errors import OK
+from cotune.cli.errors import OK, say
 from cotune.cli.opening import Opened
-from cotune.config import StudyConfig
+from cotune.config import StudyConfig, evaluation
 from cotune.journal import JournalView, read_journal
 from cotune.problem import Problem
+from cotune.task import Task
 from cotune.trial import Proposal, Record, Request
 from cotune.trial_json import Json
 from cotune.verdict import Contest, Verdict, contest, contestants
@@ -40,12 +41,29 @@ def reserved(config: StudyConfig) -> int:
     return len(rivals(config)) * config.search.confirm
 
 
+def check_rivals(opened: Opened, tasks: tuple[Task, ...], cache: Path) -> None:
+    """Refuses a balancer that cannot work here, before anything is trained.
+
+    Raises:
+        ValueError: says which, why, and what to do.
+    """
+    for balancer in rivals(opened.config):
+        try:
+            evaluation(under(opened, balancer).config, tasks, folder=opened.base, cache=cache)()
+        except ValueError as error:
+            raise ValueError(f"search.balancers: {error}") from error
+
+
 def try_balancers(search: "Search", verdict: Verdict) -> int:
     """Trains the winner's mixture under each balancer, with the seeds of its trials, and gives the exit code."""
     records = search.study.records()
     seeds = [trial.request.seed for trial in contestants(search.problem, records, verdict)]
     requests = [Request(verdict.winner, seed) for seed in seeds] if verdict.winner else []
-    for balancer in rivals(search.opened.config) if requests else ():
+    others = rivals(search.opened.config)
+    if others and verdict.winner and len(verdict.winner) < 2:
+        say(f"search.balancers: the winner has one dataset, nothing to balance; {', '.join(others)} were not tried.")
+        return OK
+    for balancer in others if requests else ():
         proposals = [Proposal(request, f"balancer: {balancer}") for request in requests]
         code = replace(search, opened=under(search.opened, balancer)).repeat(proposals)
         if code != OK:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cotune.cli.balancing import check_rivals
 from cotune.cli.errors import describe
 from cotune.cli.opening import Opened
 from cotune.config import OwnEvaluation, build_problem, build_sampler, evaluation
@@ -113,6 +114,7 @@ def inspect(opened: Opened, *, data: Path | None, cache: Path, measure: bool, te
     if isinstance(factory, OwnEvaluation):
         factory()
         return found
+    check_rivals(opened, problem.tasks, cache)
     trials = config.search.trials
     return _with_cost(found, factory(tell), Request(problem.everything), trials, measure=measure)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cotune import journal
 from cotune.cache import cache_root
-from cotune.cli.balancing import compare, reserved, rivals, try_balancers, under
+from cotune.cli.balancing import check_rivals, compare, reserved, rivals, try_balancers
 from cotune.cli.console import Json, plain, print_json, print_text
 from cotune.cli.errors import INTERRUPTED, OK, TERMINATED, say
 from cotune.cli.opening import Opened, save_config
@@ -92,7 +92,7 @@ class Search:
             FileNotFoundError: a folder to reuse holds no study.
             ValueError: the study cannot begin or go on; see `Study.run`.
         """
-        self._check_balancers()
+        check_rivals(self.opened, self.problem.tasks, cache_root() / "trunk")
         code = self.execute()
         if code == OK and self.opened.config.search.balancers:
             code = try_balancers(self, self.study.verdict())
@@ -102,12 +102,6 @@ class Search:
         """Runs given requests under this configuration and gives the exit code."""
         study, batch = self.study, self.plan.batch
         return self._attend(study, len(proposals), partial(study.repeat, proposals=proposals, batch=batch))[0]
-
-    def _check_balancers(self) -> None:
-        """Refuses a balancer that cannot work here, before anything is trained."""
-        for balancer in rivals(self.opened.config):
-            config, cache = under(self.opened, balancer).config, cache_root() / "trunk"
-            evaluation(config, self.problem.tasks, folder=self.opened.base, cache=cache)()
 
     def execute(self) -> int:
         """Runs the study to its end and gives the exit code, that of an interruption included.

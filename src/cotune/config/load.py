@@ -27,6 +27,12 @@ SECTIONS: dict[str, type] = {
     "limits": Limits,
     "datasets": DatasetSpec,
 }
+OPTION = "should be a number, a word, a list of words, or a mapping from name to number"
+KINDS: dict[KeyPath, str] = {
+    ("train", "mixing", "reference"): "should be specialists, proxy, base, or a mapping from dataset to loss",
+    **{("train", part, "options"): OPTION for part in ("balancer", "mixing", "curriculum")},
+}
+"""Values of several types, of which pydantic tells what is wrong with each."""
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 
 
@@ -49,7 +55,8 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> StudyConfig:
     except ValidationError as error:
         problems = sorted(error.errors(include_url=False), key=lambda problem: problem["type"] not in UNKNOWN)
         origin = {keys: text for text, keys, _ in changes}
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        others = len({_key_of(problem["loc"]) for problem in problems}) - 1
+        more = f" (and {others} more)" if others else ""
         raise ValueError(f"{_place(problems[0], document, origin)}: {_message(problems[0])}{more}") from None
 
 
@@ -70,8 +77,15 @@ def _message(problem: ErrorDetails) -> str:
         return f"Key {dotted!r} is missing; add it."
     if problem["type"] == "value_error":
         return problem["msg"].removeprefix("Value error, ")
+    if path[:3] in KINDS and len(path) > 3:
+        return f"{'.'.join(map(str, _key_of(path)))} {KINDS[path[:3]]}; got {_shown(problem['input'])}."
     text = problem["msg"].removeprefix("Input ").replace("a valid array", "a list").replace("an object", "a mapping")
     return f"{dotted} {text}; got {_shown(problem['input'])}."
+
+
+def _key_of(path: KeyPath) -> KeyPath:
+    """Gives the path of the key that a problem is of, without the type that pydantic tried."""
+    return path if path[:3] not in KINDS else path[: 4 if path[2] == "options" else 3]
 
 
 def _unknown_key(path: KeyPath) -> str:

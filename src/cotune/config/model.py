@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 from cotune.problem import MOST_LEVELS, Objective
 from cotune.task import Task, check_name
 from cotune.tasks.spec import DatasetSpec, dataset_spec
-from cotune.training import Balance, Budget, Lora, Scoring, SizePolicy, Train
+from cotune.training import Balance, Budget, Lora, Mixing, Scoring, SizePolicy, Train
 
 Plain: TypeAlias = object
 """A value as it comes out of YAML, before it is checked."""
@@ -132,6 +132,11 @@ class StudyConfig(Section):
             return self
         if self.evaluate is not None:
             raise ValueError("search.balancers are cotune's own; a study with evaluate has none. Leave them out.")
+        if self.train.mixing != Mixing():
+            raise ValueError(
+                f"search.balancers weigh losses, and mixing {self.train.mixing.name!r} goes with no balancer. Leave "
+                "one of the two out."
+            )
         if not search.confirm:
             raise ValueError("search.balancers are compared on the confirming seeds; set search.confirm to 2 or more.")
         if 2 * len(rivals) * search.confirm > search.trials:

@@ -43,7 +43,9 @@ class Setup:
 
     def __post_init__(self) -> None:
         names = [task.name for task in self.tasks]
-        check_names([*self.targets, *self.scoring.metric_for, *self.train.weights, *self.train.overrides], names)
+        check_names([*self.targets, *self.scoring.metric_for], names)
+        check_names(self.train.weights, names, "train.weights")
+        check_names(self.train.overrides, names, "train.overrides")
         if not self.targets:
             raise ValueError(f"A fine-tuning has at least one target; name one or more of {names}.")
         if self.train.bits and self.lora.method == "full":

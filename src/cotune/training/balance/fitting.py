@@ -27,9 +27,9 @@ def check_fit(choice: Balance, tasks: Sequence[Task], targets: Sequence[str]) ->
         )
     if balancer is None:
         return
-    for value in choice.options.values():
+    for option, value in choice.options.items():
         if isinstance(value, Mapping):
-            check_names(value, names)
+            check_names(value, names, f"train.balancer.options.{option}")
     if "auxiliaries" in balancer.needs and set(names) <= set(targets):
         raise ValueError(
             f"Balancer {choice.name!r} weighs datasets by what they do for the targets; all of {names} are targets. "

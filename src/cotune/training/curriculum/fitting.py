@@ -16,7 +16,7 @@ def check_curriculum(choice: Curriculum, names: Sequence[str], targets: Sequence
     table = timetable(choice)
     if table is None:
         return
-    check_names(table.names, names)
+    check_names(table.names, names, "train.curriculum")
     what = f"Curriculum {choice.name!r}" if choice.name != NONE else "A curriculum of stages"
     if "several" in table.needs and len(names) < 2:
         raise ValueError(

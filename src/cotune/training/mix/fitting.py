@@ -27,7 +27,7 @@ def check_fit(choice: Mixing, tasks: Sequence[Task], targets: Sequence[str]) -> 
             "fewer targets, or leave train.mixing at 'fixed'."
         )
     if isinstance(choice.reference, Mapping):
-        check_names(choice.reference, names)
+        check_names(choice.reference, names, "train.mixing.reference")
         missing = [name for name in names if name not in choice.reference]
         if missing:
             raise ValueError(
