@@ -14,6 +14,7 @@ from cotune.training import Balance, Budget, Lora, Scoring, TaskTrain, Train
 from cotune.training.balance.ahead import again, chance, shifted
 from cotune.training.balance.contract import Answer
 from cotune.training.balance.gradient import BalancedGradient
+from cotune.training.errors import TrialError
 from cotune.training.forest_decoder import ForestDecoder
 from cotune.training.lora import adapted, still
 from cotune.training.losses import answer_token_losses
@@ -176,6 +177,15 @@ def test_the_gradient_of_held_out_rows_is_that_of_the_targets_alone_and_comes_wh
     assert [signals.held_gradient is None for signals in told] == [False, True, False]
     assert [signals.gradients is None for signals in told] == [False, True, False]
     torch.testing.assert_close(told[0].held_gradient, expected, atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["mgda", "cagrad", "nash_mtl", "gradnorm", "hyper_gradient"])
+def test_a_gradient_that_is_not_finite_ends_the_trial_before_it_is_merged(model, name):
+    with adapted(model, Lora(layers="top-2"), seed=0) as trainee:
+        gradient = balanced_gradient(model, trainee, balanced(name))
+        trainee.parameters[0].register_hook(lambda slope: slope + torch.inf)
+        with pytest.raises(TrialError, match=r"diverged: gradient is (nan|inf) at step 1"):
+            gradient(BATCH, 1)
 
 
 @pytest.mark.parametrize("name", ["coba", "famo", "hyper_gradient"])

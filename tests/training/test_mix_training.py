@@ -203,6 +203,14 @@ def test_references_are_losses_of_trained_specialists_a_proxy_or_the_model(base)
     assert References(tasks={"echo": 2.0, "group": 3.0}).of(reach["group"]).tolist() == [3.0] * 20
 
 
+@pytest.mark.parametrize("name", ["aioli", "grape", "msft"])
+def test_a_look_that_is_not_finite_ends_the_trial(random_base, name):
+    """After a step that is far too long; the mixer would have to reckon with losses that are no numbers."""
+    train = replace(CHEAP, lr=1e30, warmup=0, clip=None)
+    (trial,) = fine_tune(random_base, mixing(name, every=1), train=train)([Request(BOTH)])
+    assert trial.error.startswith("diverged: loss is nan at step 2")
+
+
 def test_a_cost_is_measured_without_reference_trainings(random_base):
     trained = []
     evaluate = fine_tune(random_base, mixing("ama_s"), progress=lambda told: trained.append((told.request, told.stage)))
