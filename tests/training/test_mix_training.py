@@ -211,6 +211,24 @@ def test_a_look_that_is_not_finite_ends_the_trial(random_base, name):
     assert trial.error.startswith("diverged: loss is nan at step 2")
 
 
+@pytest.mark.parametrize("reference", ["specialists", "proxy"])
+def test_reference_trainings_meet_lack_of_memory_as_a_trial_does(random_base, reference):
+    evaluate = fine_tune(random_base, mixing("doremi", reference=reference))
+    expected, refused = run(evaluate), []
+
+    def limit(_, given):
+        if torch.is_grad_enabled() and given[0].shape[1] > 64:
+            refused.append(given[0].shape[1])
+            raise torch.OutOfMemoryError("no room")
+
+    fresh = fine_tune(random_base, mixing("doremi", reference=reference))
+    hook = fresh.engine.model.layers[3].register_forward_pre_hook(limit)
+    trial = run(fresh)
+    hook.remove()
+    assert refused
+    assert trial.train_loss == pytest.approx(expected.train_loss, rel=1e-3)
+
+
 def test_a_cost_is_measured_without_reference_trainings(random_base):
     trained = []
     evaluate = fine_tune(random_base, mixing("ama_s"), progress=lambda told: trained.append((told.request, told.stage)))
