@@ -268,7 +268,7 @@ def test_options_that_came_later_are_in_the_settings_only_where_they_change_scor
         ),
         (
             lambda: fine_tune("x", Balance("multibalance"), lora=Lora(method="full", layers="all")),
-            "not train it. Choose another loss, or layers top-N",
+            "which lora.method 'full' with layers 'all' trains as well",
         ),
     ],
 )
