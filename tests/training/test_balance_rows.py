@@ -273,7 +273,7 @@ def test_no_row_moves_a_private_gradient_further_than_its_cut(random_base):
     with engine._adapted(seed=0) as trainee:
         sums = []
         for rows in (batch, batch[1:]):
-            gradient = engine._balanced(request, drawn, trainee, 512)
+            gradient = engine._guides.balanced(request, drawn, trainee, 512)
             gradient(rows, 1)
             sums.append(torch.cat([p.grad.flatten() for p in trainee.parameters]) * len(rows))
             for parameter in trainee.parameters:
@@ -333,7 +333,7 @@ def test_rows_carry_their_own_confidence(random_base):
         ),
         (
             lambda: fine_tune("x", Balance("private"), train=UNEVEN),
-            r"less noise than it says; \['echo'\]",
+            r"behind less noise than it says; \['echo'\]",
         ),
     ],
 )

@@ -128,7 +128,7 @@ def test_repetition_caps_are_honoured(random_base, name):
 def test_rows_that_are_looked_at_are_not_trained_on(random_base):
     evaluate = fine_tune(random_base, mixing("aioli"), budget=Budget(steps=20))
     exposure = run(evaluate).exposure
-    kept, held = evaluate.engine._rows(("echo", "group"))
+    kept, held = evaluate.engine._guides.rows(("echo", "group"))
     assert [len(rows) for rows in held.values()] == [4, 4]
     assert not {e.id for rows in held.values() for e in rows} & {e.id for rows in kept.values() for e in rows}
     assert exposure["group"].epochs == pytest.approx(exposure["group"].examples / 36)
@@ -194,7 +194,7 @@ def test_references_are_losses_of_trained_specialists_a_proxy_or_the_model(base)
     evaluate = fine_tune(base, mixing("ama_s"), budget=Budget(steps=30))
     request, pool = Request(BOTH), evaluate.engine.pool(("echo", "group"))
     reach = {name: rows[:10] * 2 for name, rows in pool.items()}
-    librarian = evaluate.engine._mixings._librarian
+    librarian = evaluate.engine._guides._mixings._librarian
     found = {kind: librarian.references(kind, request, reach) for kind in ("specialists", "proxy", "base")}
     for name, rows in reach.items():
         means = {kind: references.of(rows).mean() for kind, references in found.items()}
@@ -334,7 +334,7 @@ def test_a_mixer_looks_without_dropout_and_trains_with_it(random_base):
     rows = engine.pool(["group"])["group"][:4]
     with engine._adapted(seed=0) as trainee:
         trainee.train(True)
-        gauge = engine._mixings._shop.gauge(Request(BOTH), BOTH.names, trainee, 512)
+        gauge = engine._guides._mixings._shop.gauge(Request(BOTH), BOTH.names, trainee, 512)
         before = torch.get_rng_state()
         looks = [gauge.gradient(rows) for _ in range(2)]
         assert torch.equal(*looks)

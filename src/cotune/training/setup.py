@@ -85,8 +85,8 @@ class Setup:
         own = sorted(task.name for task in self.tasks if self.train.weight(task.name) != 1)
         if own and "clipped" in self._balancer_needs:
             raise ValueError(
-                f"Balancer {self.train.balancer.name!r} weighs datasets by their sizes alone, or rows would hide behind "
-                f"less noise than it says; {own} have a weight or rate of their own. Leave these out of train."
+                f"Balancer {self.train.balancer.name!r} weighs datasets by their sizes alone, or rows would hide "
+                f"behind less noise than it says; {own} have a weight or rate of their own. Leave these out of train."
             )
 
     @property
