@@ -68,3 +68,12 @@ def test_balancers_that_cannot_be_compared_are_refused(study, cotune, change, wo
     assert done.code == 2
     assert words in done.err
     assert "Traceback" not in done.err
+
+
+@pytest.mark.slow
+def test_dropout_and_gradients_at_the_hidden_state_do_not_keep_balancers_apart(study, cotune):
+    """A balancer that looks without dropout says so in its settings, and one of weights knows no hidden state."""
+    own = ["train.balancer={name: mgda, at: hidden}", "lora.dropout=0.1", "search.balancers=[equal, coba]"]
+    done = cotune("run", "study.yaml", *own, "search.trials=8", "--in-process", "--json", "--runs", "dropped")
+    assert done.code == 0, done.err
+    assert {rival["balancer"] for rival in json.loads(done.out)["balancers"]["rivals"]} == {"equal", "coba"}

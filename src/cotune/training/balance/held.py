@@ -21,7 +21,7 @@ def held_out(
     """
     few = sorted(name for name, examples in pool.items() if len(examples) < 4)
     if few:
-        raise TrialError(f"The balancer measures losses on a quarter of the train rows, but {few} have fewer than 4.")
+        raise TrialError(f"Losses are looked at on up to a quarter of the train rows, but {few} have fewer than 4.")
     kept, held = {}, {}
     for name, examples in pool.items():
         rng = np.random.default_rng(int.from_bytes(sha256(name.encode()).digest()[:8]))
