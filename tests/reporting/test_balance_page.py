@@ -12,8 +12,8 @@ from rich.console import Console
 from cotune.journal import JournalView
 from cotune.problem import Problem
 from cotune.reporting import Report, build_report, render_html, render_terminal
-from cotune.reporting.balance import Balanced, Conflict
-from cotune.reporting.balance_charts import conflict_matrix, weights_over_time
+from cotune.reporting.balance import Conflict
+from cotune.reporting.balance_charts import conflict_matrix, over_time
 from cotune.trial import Balancing
 
 STEPS = (1, 5, 9)
@@ -78,7 +78,7 @@ def test_weights_and_conflicts_are_on_the_page_and_the_terminal(weighed: Report)
 
 def test_lines_run_through_all_steps_and_their_names_do_not_overlap() -> None:
     weights = {f"d{n}": (0.1, 0.05 + 0.001 * n) for n in range(30)}
-    drawing = ElementTree.fromstring(weights_over_time(Balanced("all", 0, "dwa", (1, 40), weights, ())))
+    drawing = ElementTree.fromstring(over_time((1, 40), weights, unit="weight", label="all"))
     lines = drawing.findall("polyline")
     assert len(lines) == 30
     ends = [tuple(map(float, line.attrib["points"].split()[-1].split(","))) for line in lines]
@@ -91,8 +91,7 @@ def test_lines_run_through_all_steps_and_their_names_do_not_overlap() -> None:
 
 
 def test_one_step_is_drawn_as_well() -> None:
-    found = Balanced("a + b", 0, "dwa", (1,), {"a": (0.5,), "b": (0.5,)}, ())
-    ElementTree.fromstring(weights_over_time(found))
+    ElementTree.fromstring(over_time((1,), {"a": (0.5,), "b": (0.5,)}, unit="weight", label="a + b"))
 
 
 def test_a_matrix_is_symmetric_and_its_colour_is_the_sign() -> None:

@@ -1,8 +1,8 @@
-"""The charts of a balanced trial: each dataset's weight over its steps, and the matrix of conflicts."""
+"""The charts of a balanced or mixed trial: weights or shares over its steps, and the matrix of conflicts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from cotune.reporting.balance import Balanced, Conflict
+from cotune.reporting.balance import Conflict
 from cotune.reporting.svg import CHARACTER, Element, Scale, axis_x, axis_y, canvas, mark, markup, path, span, text
 
 WIDTH, COLOURS, LINE = 980, 8, 16
@@ -11,26 +11,23 @@ FEW = 20
 """Most datasets in a matrix of which each cell has its figure; names of more would not be read."""
 
 
-def weights_over_time(found: Balanced) -> str:
-    """Draws a line for each dataset, named at its right end with the weight that it ended with."""
-    names = sorted(found.weights, key=lambda name: -found.weights[name][-1])
+def over_time(steps: Sequence[int], lines: Mapping[str, Sequence[float]], *, unit: str, label: str) -> str:
+    """Draws a line for each dataset, [step], named at its right end with the value that it ended with."""
+    names = sorted(lines, key=lambda name: -lines[name][-1])
     left, right, top = 52, 250, 30
     bottom = top + max(200, LINE * len(names))
-    drawing = canvas(WIDTH, bottom + 46, f"Weights under {found.balancer}")
-    low, high = span([weight for own in found.weights.values() for weight in own], include=0.0)
-    x = Scale(*_reach(found.steps), left, WIDTH - right)
+    drawing = canvas(WIDTH, bottom + 46, label)
+    low, high = span([weight for own in lines.values() for weight in own], include=0.0)
+    x = Scale(*_reach(steps), left, WIDTH - right)
     y = Scale(min(low, 0.0), high, bottom, top)
     axis_x(drawing, x, top, bottom, unit="step")
-    axis_y(drawing, y, left, WIDTH - right, unit="weight")
-    places = _apart([y(found.weights[name][-1]) for name in names], bottom)
+    axis_y(drawing, y, left, WIDTH - right, unit=unit)
+    places = _apart([y(lines[name][-1]) for name in names], bottom)
     for number, name in enumerate(names):
-        own = found.weights[name]
-        path(
-            drawing,
-            f"line{number % COLOURS}",
-            [(x(step), y(weight)) for step, weight in zip(found.steps, own, strict=True)],
-        )
-        end = {"cx": x(found.steps[-1]), "cy": y(own[-1]), "r": 3}
+        own = lines[name]
+        points = [(x(step), y(weight)) for step, weight in zip(steps, own, strict=True)]
+        path(drawing, f"line{number % COLOURS}", points)
+        end = {"cx": x(steps[-1]), "cy": y(own[-1]), "r": 3}
         mark(
             drawing, "circle", f"colour{number % COLOURS}", end, f"{name}: {own[0]:.3f} at first, {own[-1]:.3f} at last"
         )

@@ -9,6 +9,7 @@ from cotune.journal import LogEntry
 from cotune.mixture import Mixture
 from cotune.problem import Problem
 from cotune.reporting.balance import balanced
+from cotune.reporting.balance_mixed import mixed
 from cotune.reporting.calibration import calibration
 from cotune.reporting.lines import curve, dataset_lines, share_lines, trial_line
 from cotune.reporting.logged import final_leads, final_scores, standing_alarms, stop_rule, versions
@@ -79,6 +80,7 @@ def build_report(
         test_sentence=_test_sentence(problem, test, leads),
         composites=composites(problem, trials, judged),
         balanced=balanced(problem, trials, judged),
+        mixed=mixed(problem, trials, judged),
         contest=contest(problem, records, others or {}, own=balancer, verdict=judged),
         datasets=tuple(dataset_lines(problem, similarity or {})),
         cost=_cost([*records, *chain.from_iterable((others or {}).values())], log),

@@ -1,7 +1,7 @@
 """Which charts a report shows, and the figures that go into them."""
 
 from cotune.reporting import charts
-from cotune.reporting.balance_charts import conflict_matrix, weights_over_time
+from cotune.reporting.balance_charts import conflict_matrix, over_time
 from cotune.reporting.charts import Bar
 from cotune.reporting.front_chart import front_chart
 from cotune.reporting.report import FinalScore, Report
@@ -54,12 +54,24 @@ def drawings(report: Report) -> dict[str, str]:
             unit=f"{unit} by which it leads {report.contest.own}",
             label="Balancers on the winner's mixture",
         )
-    if report.balanced and report.balanced.weights:
-        found["weights"] = weights_over_time(report.balanced)
-    if report.balanced and report.balanced.conflicts:
-        found["conflicts"] = conflict_matrix(report.balanced.conflicts)
+    found |= _balance(report)
     if report.shares:
         found["shares"] = charts.shares(report.shares)
+    return found
+
+
+def _balance(report: Report) -> dict[str, str]:
+    """Gives what a balancer and a mixer did in the trials that are shown."""
+    found, told, drawn = {}, report.balanced, report.mixed
+    if told and told.weights:
+        found["weights"] = over_time(told.steps, told.weights, unit="weight", label=f"Weights under {told.balancer}")
+    if told and told.conflicts:
+        found["conflicts"] = conflict_matrix(told.conflicts)
+    if drawn:
+        found["drawn"] = over_time(drawn.steps, drawn.shares, unit="share", label=f"Shares under {drawn.mixing}")
+    if drawn and drawn.weights:
+        label = f"Weights under {drawn.mixing}"
+        found["drawn_weights"] = over_time(drawn.steps, drawn.weights, unit="weight", label=label)
     return found
 
 

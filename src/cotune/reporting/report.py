@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cotune.reporting.balance import Balanced
+from cotune.reporting.balance_mixed import MixedTrial
 from cotune.verdict import Contest, Verdict
 from cotune.verdict.effects import Effect
 
@@ -153,6 +154,7 @@ class Report:
     test_sentence: str
     composites: tuple[Composite, ...]
     balanced: Balanced | None
+    mixed: MixedTrial | None
     contest: Contest | None
     datasets: tuple[DatasetLine, ...]
     cost: Cost

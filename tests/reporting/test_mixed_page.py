@@ -1,0 +1,62 @@
+"""Shares and dropped datasets on the page are those of the winner's trial under a mixing."""
+
+from dataclasses import replace
+
+import pytest
+from balancings import told_as
+
+from cotune.journal import JournalView
+from cotune.problem import Problem
+from cotune.reporting import Report, build_report, render_html
+from cotune.trial import Mixed
+
+STEPS = (1, 4, 8)
+
+
+def told(names):
+    """The first dataset trains on three quarters of the tokens at last, the second leaves."""
+    shares = {name: (1 / len(names), 0.3, 0.1 * place) for place, name in enumerate(names)}
+    tokens = {name: (10, 20, 300 if place == 0 else 100 // (len(names) - 1)) for place, name in enumerate(names)}
+    return Mixed("drop", STEPS, shares, tokens, dropped=((4, names[1], "cosine of -0.4 <b>"),))
+
+
+@pytest.fixture(scope="module")
+def drawn(problem: Problem, view: JournalView) -> Report:
+    return build_report(problem, told_as(view.records, mixed=told), view.log, name="tiny")
+
+
+def test_the_winners_first_trial_is_shown(drawn: Report, view: JournalView) -> None:
+    found = drawn.mixed
+    assert found is not None
+    first = next(record for record in view.records if record.request.mixture == drawn.verdict.winner)
+    assert (found.mixture, found.seed, found.mixing) == (drawn.winner, first.request.seed, "drop")
+    names = drawn.verdict.winner.names
+    assert (found.steps, found.shares) == (STEPS, told(names).shares)
+    assert found.realised[names[0]] == pytest.approx(0.75, abs=0.01)
+    assert sum(found.realised.values()) == pytest.approx(1)
+
+
+def test_shares_realised_tokens_and_dropped_datasets_are_on_the_page(drawn: Report) -> None:
+    page = render_html(drawn)
+    assert page.index("Finalists") < page.index("Shares while training") < page.index("Which datasets help")
+    for name, shares in drawn.mixed.shares.items():
+        assert f"{shares[-1]:.2f} {name}" in page
+        assert f"{name} {100 * drawn.mixed.realised[name]:.1f} %" in page
+    left = drawn.verdict.winner.names[1]
+    assert f"{left} left from step 4 on: cosine of -0.4 &lt;b&gt;." in page
+    assert "Weights over time" not in page
+
+
+def test_weights_of_a_mixer_are_drawn_where_each_step_has_them(problem: Problem, view: JournalView) -> None:
+    def weighed(names):
+        return replace(told(names), weights=dict.fromkeys(names, (0.5, 0.25, 0.125)), dropped=())
+
+    page = render_html(build_report(problem, told_as(view.records, mixed=weighed), view.log, name="tiny"))
+    assert "Weights over time" in page
+    assert "0.12 " in page
+    assert "left from step" not in page
+
+
+def test_without_a_mixing_there_is_no_such_part(report: Report) -> None:
+    assert report.mixed is None
+    assert "Shares while training" not in render_html(report)
