@@ -13,7 +13,7 @@ from torch import nn
 
 from cotune import Mixture, Request
 from cotune.task import Row, Task, Template
-from cotune.training import Balance, Budget, FineTune, Lora, TaskTrain, Train
+from cotune.training import Balance, Budget, FineTune, Lora, Mixing, TaskTrain, Train
 from cotune.training.balance.accountant import spent
 from cotune.training.balance.choice import made
 from cotune.training.balance.confidence import Confidence
@@ -243,6 +243,7 @@ def test_confidence_is_kept_row_by_row_over_passes():
 
 GROUP, ECHO = tiny.group_task(), tiny.echo_task()
 CHEAP = Train(lr=5e-3, batch_examples=8, max_length=96)
+FEW = replace(ECHO, name="few", rows={**ECHO.rows, "train": ECHO.rows["train"][:3]})
 UNEVEN = replace(CHEAP, balancer=Balance("private"), weights={"echo": 2.0})
 
 
@@ -334,6 +335,11 @@ def test_rows_carry_their_own_confidence(random_base):
         (
             lambda: fine_tune("x", Balance("private"), train=UNEVEN),
             r"behind less noise than it says; \['echo'\]",
+        ),
+        (lambda: fine_tune("x", Balance("coba"), (GROUP, FEW)), r"\['few'\] have fewer than 4"),
+        (
+            lambda: fine_tune("x", Balance(), train=replace(CHEAP, mixing=Mixing("grape")), tasks=(GROUP, FEW)),
+            "Mixing 'grape' looks at",
         ),
     ],
 )

@@ -172,6 +172,17 @@ def test_going_back_restores_weights_and_what_was_drawn_counts(random_base):
     assert trial.mixed.tokens[rest[0]][-1] > trial.mixed.tokens[rest[0]][dropped[0] - 2]
 
 
+def test_what_a_halted_training_takes_includes_the_copies_to_go_back_to(random_base):
+    evaluate = fine_tune(random_base, mixing("msft", every=1), budget=Budget(steps=8))
+    request = Request(BOTH, stop=Stop((("group", 1.0),), ((0.5, 0.0),)))
+    run(evaluate, stop=request.stop)
+    halt = evaluate.engine._trainer._halted.take(request)
+    moments = [copy[1]["state"].values() for copy in halt.memory.copies.values()]
+    sizes = [weight.nbytes for copy in halt.memory.copies.values() for weight in copy[0]]
+    sizes += [one[key].nbytes for each in moments for one in each for key in ("exp_avg", "exp_avg_sq")]
+    assert 0 < sum(sizes) <= halt.nbytes - 3 * sum(weight.nbytes for weight in halt.state.values())
+
+
 def test_a_training_that_goes_back_is_what_it_was(model):
     examples = [replace(example, task="a") for example in made_examples(count=12)]
     batches = [examples[:4], examples[4:8], examples[8:]]
