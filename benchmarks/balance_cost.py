@@ -118,11 +118,11 @@ def trained(evaluate: FineTune, choice: Balance) -> float:
     engine.setup = replace(engine.setup, train=replace(engine.setup.train, balancer=choice))
     request = Request(Mixture.of(task.name for task in engine.setup.tasks))
     drawn = engine.plan(request)
-    _, held = engine._rows(request.mixture.names)
+    _, held = engine._guides.rows(request.mixture.names)
     looked_at = [example for rows in held.values() for example in rows]
     engine._trainer.encode(None, [*drawn.examples, *looked_at], pasts=False)
     with adapted(engine.model, engine.setup.lora, seed=0) as trainee:
-        balanced = engine._balanced(request, drawn, trainee, PACK_TOKENS)
+        balanced = engine._guides.balanced(request, drawn, trainee, PACK_TOKENS)
         started = time.process_time()
         engine._trainer.train(request, drawn, trainee, PACK_TOKENS, balanced)
         return time.process_time() - started

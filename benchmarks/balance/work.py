@@ -16,7 +16,7 @@ class Work:
     """
 
     model: str = "embedded"
-    tokens: int = 12_000
+    tokens: int = 20_000
     lrs: tuple[float, ...] = (2e-3, 6e-3)
     seeds: int = 5
     top: int = 4

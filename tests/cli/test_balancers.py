@@ -83,3 +83,12 @@ def test_a_winner_of_one_dataset_is_said_to_leave_nothing_to_balance(study, cotu
     said = "the winner has one dataset, nothing to balance; dwa, mftcoder were not tried"
     assert winner == {"animals": 1}
     assert said in " ".join(done.err.split())
+
+
+@pytest.mark.slow
+def test_dropout_and_gradients_at_the_hidden_state_do_not_keep_balancers_apart(study, cotune):
+    """A balancer that looks without dropout says so in its settings, and one of weights knows no hidden state."""
+    own = ["train.balancer={name: mgda, at: hidden}", "lora.dropout=0.1", "search.balancers=[equal, coba]"]
+    done = cotune("run", "study.yaml", *own, "search.trials=8", "--in-process", "--json", "--runs", "dropped")
+    assert done.code == 0, done.err
+    assert {rival["balancer"] for rival in json.loads(done.out)["balancers"]["rivals"]} == {"equal", "coba"}

@@ -156,6 +156,24 @@ def test_cagrad_closes_the_gap_between_least_gain_and_its_bound():
         assert (matrix @ found).min() == pytest.approx(bound, rel=1e-7, abs=1e-9)
 
 
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        [[1.0, 0.0], [0.0, 0.0]],
+        [[1.0, 0.5], [-2.0, -1.0], [1.0, 3.0]],
+        [[3.0, 1.0], [-1.0, 2.0], [-1.0, -1.5], [0.1, -1.0]],
+        [[1e-4, 2e-4], [-40.0, -80.0], [0.0, 0.0]],
+    ],
+)
+@pytest.mark.parametrize("c", [0.5, 2.0])
+def test_cagrad_keeps_to_its_ball_where_gradients_cancel_out(matrix, c):
+    """Some average of them has no length. A ball with 0 in it has a direction in which no task loses."""
+    matrix = np.array(matrix)
+    mean, found = matrix.mean(axis=0), merged("cagrad", matrix, c=c)
+    assert np.linalg.norm(found - mean) <= c * np.linalg.norm(mean) * (1 + 1e-6)
+    assert c < 1 or (matrix @ found).min() >= -1e-5 * (matrix**2).sum(axis=1).mean()
+
+
 def test_preferences_turn_aligned_mtl_and_upgrad(installed):
     installed("aligned_mtl")
     for matrix in matrices(50):

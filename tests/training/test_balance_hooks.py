@@ -14,6 +14,7 @@ from cotune.training import Balance, Budget, Lora, Scoring, TaskTrain, Train
 from cotune.training.balance.ahead import again, chance, shifted
 from cotune.training.balance.contract import Answer
 from cotune.training.balance.gradient import BalancedGradient
+from cotune.training.errors import TrialError
 from cotune.training.forest_decoder import ForestDecoder
 from cotune.training.lora import adapted, still
 from cotune.training.losses import answer_token_losses
@@ -178,6 +179,15 @@ def test_the_gradient_of_held_out_rows_is_that_of_the_targets_alone_and_comes_wh
     torch.testing.assert_close(told[0].held_gradient, expected, atol=1e-6, rtol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["mgda", "cagrad", "nash_mtl", "gradnorm", "hyper_gradient"])
+def test_a_gradient_that_is_not_finite_ends_the_trial_before_it_is_merged(model, name):
+    with adapted(model, Lora(layers="top-2"), seed=0) as trainee:
+        gradient = balanced_gradient(model, trainee, balanced(name))
+        trainee.parameters[0].register_hook(lambda slope: slope + torch.inf)
+        with pytest.raises(TrialError, match=r"diverged: gradient is (nan|inf) at step 1"):
+            gradient(BATCH, 1)
+
+
 @pytest.mark.parametrize("name", ["coba", "famo", "hyper_gradient"])
 def test_looks_have_no_dropout_and_draw_no_random_numbers(model, name):
     """Otherwise a look would see other losses each time, and no training could be compared with one that looks less."""
@@ -258,7 +268,7 @@ def test_options_that_came_later_are_in_the_settings_only_where_they_change_scor
         ),
         (
             lambda: fine_tune("x", Balance("multibalance"), lora=Lora(method="full", layers="all")),
-            "not train it. Choose another loss, or layers top-N",
+            "which lora.method 'full' with layers 'all' trains as well",
         ),
     ],
 )

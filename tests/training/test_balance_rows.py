@@ -13,7 +13,7 @@ from torch import nn
 
 from cotune import Mixture, Request
 from cotune.task import Row, Task, Template
-from cotune.training import Balance, Budget, FineTune, Lora, TaskTrain, Train
+from cotune.training import Balance, Budget, FineTune, Lora, Mixing, TaskTrain, Train
 from cotune.training.balance.accountant import spent
 from cotune.training.balance.choice import made
 from cotune.training.balance.confidence import Confidence
@@ -189,8 +189,8 @@ def test_private_sums_are_weighed_and_hidden():
         check(answer.gradient.numpy(), expected)
         spent_so_far.append(answer.spent)
     # task 0: 10 examples of 10 rows is one pass, hidden behind a noise of 2; two passes from step 6 on
-    assert spent_so_far[4][0, 0] == pytest.approx(spent(2.0, 1, 1e-5))
-    assert spent_so_far[4][1, 0] == pytest.approx(spent(8.0, 1, 1e-5))
+    assert spent_so_far[4][0, 0] == pytest.approx(spent(2.0 / 2, 1, 1e-5))  # another row moves it by two cuts
+    assert spent_so_far[4][1, 0] == pytest.approx(spent(8.0 / 2, 1, 1e-5))
     assert (np.diff([line[:, 1] for line in spent_so_far], axis=0) > 0).all()
 
 
@@ -243,6 +243,8 @@ def test_confidence_is_kept_row_by_row_over_passes():
 
 GROUP, ECHO = tiny.group_task(), tiny.echo_task()
 CHEAP = Train(lr=5e-3, batch_examples=8, max_length=96)
+FEW = replace(ECHO, name="few", rows={**ECHO.rows, "train": ECHO.rows["train"][:3]})
+UNEVEN = replace(CHEAP, balancer=Balance("private"), weights={"echo": 2.0})
 
 
 def fine_tune(base, balancer, tasks=(GROUP, ECHO), **others):
@@ -272,7 +274,7 @@ def test_no_row_moves_a_private_gradient_further_than_its_cut(random_base):
     with engine._adapted(seed=0) as trainee:
         sums = []
         for rows in (batch, batch[1:]):
-            gradient = engine._balanced(request, drawn, trainee, 512)
+            gradient = engine._guides.balanced(request, drawn, trainee, 512)
             gradient(rows, 1)
             sums.append(torch.cat([p.grad.flatten() for p in trainee.parameters]) * len(rows))
             for parameter in trainee.parameters:
@@ -329,6 +331,15 @@ def test_rows_carry_their_own_confidence(random_base):
                 train=replace(CHEAP, balancer=Balance("private"), overrides={"group": TaskTrain(loss="contrastive")}),
             ),
             "compare rows",
+        ),
+        (
+            lambda: fine_tune("x", Balance("private"), train=UNEVEN),
+            r"behind less noise than it says; \['echo'\]",
+        ),
+        (lambda: fine_tune("x", Balance("coba"), (GROUP, FEW)), r"\['few'\] have fewer than 4"),
+        (
+            lambda: fine_tune("x", Balance(), train=replace(CHEAP, mixing=Mixing("grape")), tasks=(GROUP, FEW)),
+            "Mixing 'grape' looks at",
         ),
     ],
 )

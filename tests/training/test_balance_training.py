@@ -210,7 +210,7 @@ def test_rows_of_validation_are_not_trained_on(random_base):
     evaluate = fine_tune(random_base, Balance("coba", rows=4), budget=Budget(epochs=1))
     request = Request(Mixture.of(["group", "echo"]))
     drawn = {example.id for example in evaluate.engine.plan(request).examples}
-    _, held = evaluate.engine._rows(("echo", "group"))
+    _, held = evaluate.engine._guides.rows(("echo", "group"))
     checked = {example.id for examples in held.values() for example in examples}
     assert len(checked) == 8
     assert not checked & drawn

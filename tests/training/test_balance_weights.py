@@ -48,6 +48,10 @@ def signals(step):
         class_shares=np.array([0.5, 1.5, np.nan, 0.5, 1.0, 2.0]),
         densities=np.array([np.nan, np.nan, 4.0, 0.25, 0.01, 50.0]),
         confidences=np.array([0.9, 0.8, 0.5, 0.25, 1.0, 0.125]),
+        ahead=lambda shifts: torch.tensor(GRADIENTS[gone], dtype=torch.float64) + 0.1 * shifts,
+        held_gradient=torch.tensor([1.0, 0.5], dtype=torch.float64),
+        saliency=torch.linspace(-1, 1, 2 * int(TOKENS.sum()), dtype=torch.float64).view(-1, 2),
+        fixed=np.array([0.5, 1.0, 1.5]),
     )
 
 
@@ -222,6 +226,9 @@ def test_a_resumed_run_equals_an_uninterrupted_one_to_the_bit(name, installed):
         for one, other in ((answer.weights, again.weights), (answer.examples, again.examples)):
             assert (one is None) == (other is None)
             assert one is None or np.array_equal(one, other)
+        for one, other in ((answer.extra, again.extra), (answer.penalty, again.penalty)):
+            assert (one is None) == (other is None)
+            assert one is None or torch.equal(one, other)
     assert whole.keys() == cut.keys()
 
 
@@ -239,11 +246,14 @@ def test_tasks_have_no_order(name, installed):
         plain = signals(step)
         moved = {
             key: None if value is None else value[order]
-            for key in ("losses", "previous", "after", "validation", "gradients")
+            for key in ("losses", "previous", "after", "validation", "gradients", "fixed")
             for value in [vars(plain)[key]]
         }
+        moved["ahead"] = lambda shifts, known=moved["gradients"]: known + 0.1 * shifts
         answer, state = balancer.weigh(plain, state)
         other, turned = balancer.weigh(replace(plain, tasks=tasks, owner=np.argsort(order)[OWNER], **moved), turned)
+        for one, two in ((answer.extra, other.extra), (answer.penalty, other.penalty)):
+            assert one is None or torch.allclose(one, two, atol=1e-9)
         if answer.examples is not None:
             np.testing.assert_allclose(other.examples, answer.examples, atol=1e-9)
         elif "gradients" in balancer.needs:  # dependent gradients make one vector in several ways

@@ -17,6 +17,7 @@ from cotune.training.forest_decoder import ForestDecoder
 from cotune.training.loss.choice import LOSSES, OPTIONS
 from cotune.training.loss.contrastive import contrastive
 from cotune.training.loss.cost_sensitive import cost_sensitive, cost_stakes
+from cotune.training.loss.focal import focal
 from cotune.training.loss.multi_similarity import multi_similarity
 from cotune.training.loss.numeric_mae import numeric_mae, numeric_stakes
 from cotune.training.losses import answer_token_losses, pace, total_weight, weighted_losses
@@ -100,6 +101,23 @@ def test_costs_of_one_are_the_cross_entropy():
     sums = [part.sum() for part in entropy.split([3, 3, 2])]
     found = [part.sum() for part in cost_sensitive(logits, rows, stakes).split([3, 3, 2])]
     torch.testing.assert_close(torch.stack(found), torch.stack(sums), atol=1e-5, rtol=1e-5)
+
+
+def test_a_label_that_seems_impossible_still_has_a_loss_and_a_slope():
+    stakes = cost_stakes(("low", "mid", "high"), ANSWERS, {"low": {"mid": 0.5}})
+    logits = torch.tensor([[0, 0, 0, 0, 300.0], [0, 0, 0, 300.0, 0], [0, 0, 0, 0, 0]], requires_grad=True)
+    losses = cost_sensitive(logits, [Example("t", "0", (5,), ANSWERS[0])], stakes)
+    (slope,) = torch.autograd.grad(losses.sum(), logits)
+    assert torch.isfinite(losses).all()
+    assert torch.isfinite(slope).all()
+    assert slope[0, 1] < 0 < slope[0, 4]
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0])
+def test_the_focal_loss_of_what_is_certain_has_a_slope(gamma):
+    logits = torch.tensor([[200.0, 0.0]], requires_grad=True)
+    (slope,) = torch.autograd.grad(focal(logits, torch.tensor([0]), gamma=gamma).sum(), logits)
+    assert slope.tolist() == [[0.0, 0.0]]
 
 
 def test_distances_of_numbers_against_a_value_by_hand():
@@ -237,6 +255,13 @@ def trial(evaluate, seed=0):
     (found,) = evaluate([Request(Mixture.of(["group", "echo", "grade"]), seed=seed)])
     assert found.error is None
     return found
+
+
+@pytest.mark.parametrize("loss", ["cost_sensitive", "numeric_mae", "contrastive"])
+def test_the_seconds_of_a_trial_are_measured_with_its_losses(random_base, loss):
+    own = {"grade" if loss == "numeric_mae" else "group": TaskTrain(loss=loss)}
+    evaluate = fine_tune(random_base, replace(CHEAP, overrides=own))
+    assert evaluate.estimate(Request(Mixture.of(["group", "grade"])), measure=True).seconds > 0
 
 
 @pytest.mark.parametrize("loss", LOSSES)

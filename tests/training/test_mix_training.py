@@ -128,7 +128,7 @@ def test_repetition_caps_are_honoured(random_base, name):
 def test_rows_that_are_looked_at_are_not_trained_on(random_base):
     evaluate = fine_tune(random_base, mixing("aioli"), budget=Budget(steps=20))
     exposure = run(evaluate).exposure
-    kept, held = evaluate.engine._rows(("echo", "group"))
+    kept, held = evaluate.engine._guides.rows(("echo", "group"))
     assert [len(rows) for rows in held.values()] == [4, 4]
     assert not {e.id for rows in held.values() for e in rows} & {e.id for rows in kept.values() for e in rows}
     assert exposure["group"].epochs == pytest.approx(exposure["group"].examples / 36)
@@ -172,6 +172,17 @@ def test_going_back_restores_weights_and_what_was_drawn_counts(random_base):
     assert trial.mixed.tokens[rest[0]][-1] > trial.mixed.tokens[rest[0]][dropped[0] - 2]
 
 
+def test_what_a_halted_training_takes_includes_the_copies_to_go_back_to(random_base):
+    evaluate = fine_tune(random_base, mixing("msft", every=1), budget=Budget(steps=8))
+    request = Request(BOTH, stop=Stop((("group", 1.0),), ((0.5, 0.0),)))
+    run(evaluate, stop=request.stop)
+    halt = evaluate.engine._trainer._halted.take(request)
+    moments = [copy[1]["state"].values() for copy in halt.memory.copies.values()]
+    sizes = [weight.nbytes for copy in halt.memory.copies.values() for weight in copy[0]]
+    sizes += [one[key].nbytes for each in moments for one in each for key in ("exp_avg", "exp_avg_sq")]
+    assert 0 < sum(sizes) <= halt.nbytes - 3 * sum(weight.nbytes for weight in halt.state.values())
+
+
 def test_a_training_that_goes_back_is_what_it_was(model):
     examples = [replace(example, task="a") for example in made_examples(count=12)]
     batches = [examples[:4], examples[4:8], examples[8:]]
@@ -194,13 +205,39 @@ def test_references_are_losses_of_trained_specialists_a_proxy_or_the_model(base)
     evaluate = fine_tune(base, mixing("ama_s"), budget=Budget(steps=30))
     request, pool = Request(BOTH), evaluate.engine.pool(("echo", "group"))
     reach = {name: rows[:10] * 2 for name, rows in pool.items()}
-    librarian = evaluate.engine._mixings._librarian
+    librarian = evaluate.engine._guides._mixings._librarian
     found = {kind: librarian.references(kind, request, reach) for kind in ("specialists", "proxy", "base")}
     for name, rows in reach.items():
         means = {kind: references.of(rows).mean() for kind, references in found.items()}
         assert means["specialists"] < means["base"], name
         assert means["proxy"] < means["base"], name
     assert References(tasks={"echo": 2.0, "group": 3.0}).of(reach["group"]).tolist() == [3.0] * 20
+
+
+@pytest.mark.parametrize("name", ["aioli", "grape", "msft"])
+def test_a_look_that_is_not_finite_ends_the_trial(random_base, name):
+    """After a step that is far too long; the mixer would have to reckon with losses that are no numbers."""
+    train = replace(CHEAP, lr=1e30, warmup=0, clip=None)
+    (trial,) = fine_tune(random_base, mixing(name, every=1), train=train)([Request(BOTH)])
+    assert trial.error.startswith("diverged: loss is nan at step 2")
+
+
+@pytest.mark.parametrize("reference", ["specialists", "proxy"])
+def test_reference_trainings_meet_lack_of_memory_as_a_trial_does(random_base, reference):
+    evaluate = fine_tune(random_base, mixing("doremi", reference=reference))
+    expected, refused = run(evaluate), []
+
+    def limit(_, given):
+        if torch.is_grad_enabled() and given[0].shape[1] > 64:
+            refused.append(given[0].shape[1])
+            raise torch.OutOfMemoryError("no room")
+
+    fresh = fine_tune(random_base, mixing("doremi", reference=reference))
+    hook = fresh.engine.model.layers[3].register_forward_pre_hook(limit)
+    trial = run(fresh)
+    hook.remove()
+    assert refused
+    assert trial.train_loss == pytest.approx(expected.train_loss, rel=1e-3)
 
 
 def test_a_cost_is_measured_without_reference_trainings(random_base):
@@ -308,7 +345,7 @@ def test_a_mixer_looks_without_dropout_and_trains_with_it(random_base):
     rows = engine.pool(["group"])["group"][:4]
     with engine._adapted(seed=0) as trainee:
         trainee.train(True)
-        gauge = engine._mixings._shop.gauge(Request(BOTH), BOTH.names, trainee, 512)
+        gauge = engine._guides._mixings._shop.gauge(Request(BOTH), BOTH.names, trainee, 512)
         before = torch.get_rng_state()
         looks = [gauge.gradient(rows) for _ in range(2)]
         assert torch.equal(*looks)

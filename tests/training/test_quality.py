@@ -36,7 +36,7 @@ def shares(base, name, other, seeds):
         request = Request(Mixture.of(["clean", "other"]), seed=seed)
         drawn = engine.plan(request)
         with engine._adapted(seed=seed) as trainee:
-            balanced = engine._balanced(request, drawn, trainee, PACK_TOKENS)
+            balanced = engine._guides.balanced(request, drawn, trainee, PACK_TOKENS)
             engine._trainer.train(request, drawn, trainee, PACK_TOKENS, balanced)
         weights = {task: np.mean(line[-3:]) for task, line in balanced.balancing.weights.items()}
         found.append(weights["other"] / sum(weights.values()))

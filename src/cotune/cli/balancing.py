@@ -11,6 +11,7 @@ from cotune.config import StudyConfig, evaluation
 from cotune.journal import JournalView, read_journal
 from cotune.problem import Problem
 from cotune.task import Task
+from cotune.training.balance.choice import renamed
 from cotune.trial import Proposal, Record, Request
 from cotune.trial_json import Json
 from cotune.verdict import Contest, Verdict, contest, contestants
@@ -25,8 +26,7 @@ FOLDER = "balancers"
 def under(opened: Opened, balancer: str) -> Opened:
     """Gives a study as it would be under another balancer, with a folder inside its own."""
     config = opened.config
-    chosen = replace(config.train.balancer, name=balancer, options={})
-    train = replace(config.train, balancer=chosen)
+    train = replace(config.train, balancer=renamed(config.train.balancer, balancer))
     changed = config.model_copy(update={"train": train, "name": f"{config.name}-{balancer}"})
     return Opened(changed, opened.base, opened.folder / FOLDER / balancer)
 
@@ -96,6 +96,7 @@ def _read(folder: Path) -> JournalView | None:
 
 
 def _but_balancer(settings: Mapping[str, Json]) -> dict[str, Json]:
-    train = settings.get("train")
+    """Gives settings without what hangs on the balancer: its choice, and that dropout is off where it looks."""
+    train, dropout = settings.get("train"), settings.get("dropout")
     rest = {key: value for key, value in train.items() if key != "balancer"} if isinstance(train, dict) else train
-    return {**settings, "train": rest}
+    return {**settings, "train": rest, "dropout": dropout.partition(",")[0] if isinstance(dropout, str) else dropout}

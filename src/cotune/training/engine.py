@@ -4,20 +4,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from multiprocessing.connection import Connection
 
 import torch
 
 from cotune.task import Split
 from cotune.training.adapter import Adapter
-from cotune.training.balance.choice import made
-from cotune.training.balance.contract import HELD
-from cotune.training.balance.equal import Equal
-from cotune.training.balance.facts import facts_of
-from cotune.training.balance.fitting import described
 from cotune.training.balance.gradient import BalancedGradient
-from cotune.training.balance.held import held_out
 from cotune.training.curriculum.choice import timetable
 from cotune.training.curriculum.lessons import Lessons
 from cotune.training.difficulty import Difficulty
@@ -25,15 +18,15 @@ from cotune.training.errors import TrialError
 from cotune.training.example import Example
 from cotune.training.forest import PACK_TOKENS
 from cotune.training.forest_decoder import ForestDecoder
+from cotune.training.guides import Guides
 from cotune.training.loaded import Loaded, load
-from cotune.training.lora import State, Trainee, adapted, still
+from cotune.training.lora import State, Trainee, adapted
 from cotune.training.loss.choice import PLAIN
 from cotune.training.loss.made import StakesByTask
 from cotune.training.memory import within_memory
 from cotune.training.mix.choice import FIXED
-from cotune.training.mix.choice import made as made_mixer
 from cotune.training.mix.gradient import MixedGradient
-from cotune.training.mix.making import Mixings, Shop
+from cotune.training.mix.making import Shop
 from cotune.training.mixing import Plan, exposed, plan
 from cotune.training.model import device_of
 from cotune.training.quantize import within_reach
@@ -42,7 +35,7 @@ from cotune.training.scoring import Exam, sit
 from cotune.training.setup import Setup
 from cotune.training.together.crew import Crew, most_of
 from cotune.training.together.team import Kit
-from cotune.training.trainer import Guide, Trainer
+from cotune.training.trainer import Trainer
 from cotune.trial import Progress, Request, TaskResult, Trial
 
 Report = Callable[[Progress], None]
@@ -76,7 +69,8 @@ class Engine:
             report=report,
             stakes=self._stakes,
         )
-        self._mixings = Mixings(Shop(setup, self._decoder, self._trainer, self._adapted, self.plan, self._stakes))
+        shop = Shop(setup, self._decoder, self._trainer, self._adapted, self.plan, self._stakes)
+        self._guides = Guides(shop, self.pool)
         self.difficulty = Difficulty(self._trainer, self._decoder)
         self._crew = Crew(self._kit(), self.run) if self._has_sides() else None
 
@@ -110,18 +104,9 @@ class Engine:
         Raises:
             TrialError: a task has no rows to train on.
         """
-        setup, (pool, _) = self.setup, self._rows(request.mixture.names)
+        setup, (pool, _) = self.setup, self._guides.rows(request.mixture.names)
         lessons = Lessons(timetable(setup.train.curriculum), frozenset(setup.targets), self.difficulty)
         return plan(request, pool, budget=setup.budget, policy=setup.size_policy, train=setup.train, lessons=lessons)
-
-    def _rows(self, names: Sequence[str]) -> tuple[dict[str, list[Example]], dict[str, list[Example]]]:
-        """Gives the examples to train on, and those held out because a balancer or a mixer looks at their losses."""
-        pool, train = self.pool(names), self.setup.train
-        balancer, mixer = made(train.balancer), made_mixer(train.mixing)
-        if balancer and balancer.needs & HELD:
-            return held_out(pool, train.balancer.rows)
-        looks = mixer and {"validation", "influence"} & mixer.needs
-        return held_out(pool, train.mixing.rows) if looks else (pool, {})
 
     def exams(self, split: Split, count: int | None) -> list[Exam]:
         """Gives the exams on `count` rows of a split, the same for every trial."""
@@ -204,10 +189,10 @@ class Engine:
             results = self._sit(request, exams, limit)
             return Trial(request, results, seconds=time.perf_counter() - started, device=device)
         drawn = self.plan(request)
-        with self._guided(request, drawn, limit) as (trainee, guide):
+        with self._guides.guided(request, drawn, limit) as (trainee, guide):
             course = self._trainer.climb(request, drawn, trainee, limit, exams, guide)
             results = self._sit(request, exams, limit) if course.reached == 1 else {}
-        exposure = exposed(drawn, len(course.losses), self._rows(request.mixture.names)[0])
+        exposure = exposed(drawn, len(course.losses), self._guides.rows(request.mixture.names)[0])
         return Trial(
             request,
             results,
@@ -223,7 +208,7 @@ class Engine:
 
     def _rehearse(self, request: Request, drawn: Plan, exams: Sequence[Exam], limit: int) -> tuple[float, float]:
         started = time.perf_counter()
-        with self._guided(request, drawn, limit, rehearsal=True) as (trainee, guide):
+        with self._guides.guided(request, drawn, limit, rehearsal=True) as (trainee, guide):
             self._trainer.train(request, drawn, trainee, limit, guide)
             trained = time.perf_counter()
             self._sit(request, exams, limit)
@@ -232,45 +217,11 @@ class Engine:
     def _adapter(self, request: Request, limit: int) -> Adapter:
         started = time.perf_counter()
         drawn = self.plan(request)
-        with self._guided(request, drawn, limit) as (trainee, guide):
+        with self._guides.guided(request, drawn, limit) as (trainee, guide):
             losses = self._trainer.train(request, drawn, trainee, limit, guide)
             seconds = time.perf_counter() - started
             exposure = guide.exposure if isinstance(guide, MixedGradient) else drawn.exposure
             return Adapter(request, trainee.state(), exposure, losses, seconds, self.model, self.setup.lora)
-
-    @contextmanager
-    def _guided(
-        self, request: Request, drawn: Plan, limit: int, *, rehearsal: bool = False
-    ) -> Iterator[tuple[Trainee, Guide | None]]:
-        """Gives a fresh adapter with what guides its training; reference trainings of a mixer come first."""
-        prepared = self._mixings.prepared(request, drawn, self._rows(request.mixture.names), rehearsal=rehearsal)
-        with self._adapted(seed=request.seed) as trainee:
-            yield trainee, prepared(trainee, limit) if prepared else self._balanced(request, drawn, trainee, limit)
-
-    def _balanced(self, request: Request, drawn: Plan, trainee: Trainee, limit: int) -> BalancedGradient | None:
-        """Gives how the tasks of a mixture are balanced; None where they weigh the same, or there is one."""
-        chosen, names = self.setup.train.balancer, request.mixture.names
-        if not chosen.is_on or len(names) < 2:
-            return None
-        kept, held = self._rows(names)
-        tasks = [self.setup.task(name) for name in names]
-        balancer = made(chosen) or Equal()
-        facts = facts_of(balancer.needs, tasks, kept, self.pool(self.setup.targets))
-        return BalancedGradient(
-            balancer,
-            described(names, self.setup.targets, {name: len(rows) for name, rows in kept.items()}),
-            self._decoder,
-            trainee.parameters,
-            self.setup.train,
-            limit,
-            len(drawn.batches),
-            request.seed,
-            frugal=limit < PACK_TOKENS,
-            held=held,
-            stakes=self._stakes(names),
-            facts=facts,
-            still=partial(still, trainee) if self.setup.lora.dropout else None,
-        )
 
     def _sit(self, request: Request | None, exams: Sequence[Exam], limit: int) -> Results:
         return self.ranks.sit(exams, limit, lambda mine: self._sit_alone(request, mine, limit))

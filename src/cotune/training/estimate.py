@@ -21,7 +21,7 @@ def measured_seconds(engine: Engine, request: Request, drawn: Plan) -> tuple[flo
     scoring = engine.setup.scoring
     exams = engine.exams("dev", scoring.dev_rows)
     few = [replace(exam, rows=exam.rows[:ROWS], examples=exam.examples[:ROWS]) for exam in exams]
-    sample = Plan(drawn.batches[:BATCHES], {})
+    sample = replace(drawn, batches=drawn.batches[:BATCHES])
     batches = len(drawn.batches) / len(sample.batches)
     rows = sum(len(exam.rows) for exam in exams) / sum(len(exam.rows) for exam in few)
     first_train, first_score = engine.rehearse(request, sample, few)

@@ -36,8 +36,9 @@ class Halt:
 
     @property
     def nbytes(self) -> int:
-        """What it takes of memory, about: the weights and two moments of each."""
-        return 3 * sum(int(weight.nbytes) for weight in self.state.values())
+        """What it takes of memory, about: the weights and two moments of each, and so each copy to go back to."""
+        copies = len(self.memory.copies) if isinstance(self.memory, MixMemory) else 0
+        return 3 * (1 + copies) * sum(int(weight.nbytes) for weight in self.state.values())
 
 
 def rungs(request: Request, steps: int, points: int) -> dict[int, float]:

@@ -67,6 +67,13 @@ class Setup:
         check_mixing(self.train.mixing, self.tasks, self.targets)
         check_curriculum(self.train.curriculum, names, self.targets)
         check_losses(self.train, self.tasks)
+        self._check_balancer()
+        for task in self.tasks:
+            if task.name in self.measured:
+                check_metric(task.kind, task.metric)
+                _check_rows(task)
+
+    def _check_balancer(self) -> None:
         if self.train.compares and self._balancer_needs & {"clipped", "hidden", "saliency"}:
             raise ValueError(
                 f"Balancer {self.train.balancer.name!r} takes gradients of single rows or tokens; losses that compare "
@@ -77,10 +84,12 @@ class Setup:
                 f"Balancer {self.train.balancer.name!r} merges gradients under the output layer, which lora.method "
                 "'full' with layers 'all' trains as well. Use top-N, or method: lora."
             )
-        for task in self.tasks:
-            if task.name in self.measured:
-                check_metric(task.kind, task.metric)
-                _check_rows(task)
+        own = sorted(task.name for task in self.tasks if self.train.weight(task.name) != 1)
+        if own and "clipped" in self._balancer_needs:
+            raise ValueError(
+                f"Balancer {self.train.balancer.name!r} weighs datasets by their sizes alone, or rows would hide "
+                f"behind less noise than it says; {own} have a weight or rate of their own. Leave these out of train."
+            )
 
     @property
     def _balancer_needs(self) -> frozenset[str]:

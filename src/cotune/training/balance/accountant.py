@@ -1,10 +1,15 @@
 """Privacy accounting of the Gaussian mechanism by Renyi divergences."""
 
-from math import comb, inf, log
+from functools import cache
+from math import inf, log
 
 import numpy as np
+from scipy.special import gammaln
 
-ORDERS = (*(1 + step / 10 for step in range(1, 100)), *range(11, 64), 128, 256, 512)
+from cotune.training.balance.contract import Array
+
+ORDERS = np.array([*(1 + step / 10 for step in range(1, 100)), *range(11, 64), 128, 256, 512])
+WHOLE = np.arange(2, 256)
 
 
 def spent(noise: float, steps: float, delta: float, *, rate: float = 1.0) -> float:
@@ -19,16 +24,22 @@ def spent(noise: float, steps: float, delta: float, *, rate: float = 1.0) -> flo
     """
     if noise <= 0 or steps <= 0:
         return inf if noise <= 0 < steps else 0.0
-    orders = ORDERS if rate >= 1 else range(2, 256)
-    return min(steps * _divergence(noise, order, rate) + log(1 / delta) / (order - 1) for order in orders)
+    orders = ORDERS if rate >= 1 else WHOLE
+    divergences = orders / (2 * noise**2) if rate >= 1 else _sampled(noise, rate)
+    return float((steps * divergences + log(1 / delta) / (orders - 1)).min())
 
 
-def _divergence(noise: float, order: float, rate: float) -> float:
-    if rate >= 1:
-        return order / (2 * noise**2)
-    whole = int(order)
-    terms = [
-        log(comb(whole, k)) + k * log(rate) + (whole - k) * np.log1p(-rate) + (k * k - k) / (2 * noise**2)
-        for k in range(whole + 1)
-    ]
-    return float(np.logaddexp.reduce(terms)) / (whole - 1)
+def _sampled(noise: float, rate: float) -> Array:
+    """Gives the divergence of one step with sampled rows at each of the whole orders, [order]."""
+    k = np.arange(WHOLE.max() + 1)
+    powers = k * log(rate) + (WHOLE[:, None] - k) * np.log1p(-rate) + (k * k - k) / (2 * noise**2)
+    divergences: Array = np.logaddexp.reduce(_log_chosen() + powers, axis=1) / (WHOLE - 1)
+    return divergences
+
+
+@cache
+def _log_chosen() -> Array:
+    """Gives the logarithm of how many ways k are chosen of n in, [n, k]; -inf where k > n."""
+    n, k = WHOLE[:, None], np.arange(WHOLE.max() + 1)
+    ways: Array = gammaln(n + 1) - gammaln(k + 1) - gammaln(np.maximum(n - k, 0) + 1)
+    return np.where(k <= n, ways, -np.inf)

@@ -10,6 +10,9 @@ from cotune.training.balance.contract import Answer, Array, Need, Signals, State
 from cotune.training.balance.gramian import products
 from cotune.training.balance.mgda import shortest
 
+LEAST = 1e-6
+"""A merged gradient so short, by the gradients' mean length, is none."""
+
 
 @dataclass(frozen=True)
 class CAGrad:
@@ -40,7 +43,8 @@ def averse(product: Array, c: float) -> Array:
     """Gives the weights of CAGrad's direction, [task], of the products of the gradients [task, task].
 
     With radius r = c |g|, r |x| is the least r (|x|^2 / l + l) / 2 over lengths l > 0. For a given l the best w is a
-    shortest vector again, of the gradients plus l / r times their mean; the l sought is the |G'w| that it gives.
+    shortest vector again, of the gradients plus l / r times their mean; the l sought is the |G'w| that it gives. Where
+    gradients cancel out that is 0 and l is `LEAST` instead, which leaves the direction in its ball and w finite.
 
     >>> averse(np.eye(2), 0.5).round(6).tolist()
     [0.75, 0.75]
@@ -61,7 +65,8 @@ def averse(product: Array, c: float) -> Array:
         return float(np.sqrt(max(float(w @ scaled @ w), 0.0)) - length)
 
     least = shortest(scaled)
-    low = 0.999 * float(np.sqrt(max(float(least @ scaled @ least), 1e-24)))
-    length = float(brentq(excess, low, 1.001 * float(np.sqrt(np.diag(scaled).max())), xtol=1e-13))
+    low = max(0.999 * float(np.sqrt(max(float(least @ scaled @ least), 0.0))), LEAST)
+    high = 1.001 * float(np.sqrt(np.diag(scaled).max()))
+    length = float(brentq(excess, low, high, xtol=1e-13)) if excess(low) > 0 else low
     weights: Array = mean + radius / length * best(length)
     return weights

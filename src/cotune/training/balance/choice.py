@@ -1,7 +1,7 @@
 """The choice of a balancer: its name and options in the settings, and the object that they stand for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, cast
 
 from cotune.training.balance.contract import Balancer, Need
@@ -69,7 +69,7 @@ class Balance:
         if self.at not in ("parameters", "hidden"):
             raise ValueError(f"train.balancer.at is one of ['parameters', 'hidden']; got {self.at!r}.")
         balancer = made(self)  # a wrong name or option shows before anything is loaded
-        if self.at == "hidden" and (balancer is None or not _merges(balancer.needs)):
+        if self.at == "hidden" and not _merges(balancer):
             raise ValueError(
                 f"train.balancer.at 'hidden' is for balancers that merge gradients; {self.name!r} is none, or needs "
                 "those of the parameters. Leave it out."
@@ -103,5 +103,17 @@ def needs_of(choice: Balance) -> frozenset[Need]:
     return balancer.needs | ({"hidden"} if choice.at == "hidden" else frozenset())
 
 
-def _merges(needs: frozenset[Need]) -> bool:
+def renamed(choice: Balance, name: str) -> Balance:
+    """Gives the choice of another balancer, with its default options; `at` and the rest stay where they suit it.
+
+    Raises:
+        ValueError: no such balancer.
+    """
+    plain = replace(choice, name=name, options={}, at="parameters")
+    return replace(plain, at=choice.at) if _merges(made(plain)) else plain
+
+
+def _merges(balancer: Balancer | None) -> bool:
+    """Tells whether what merges gradients could do so at the hidden state."""
+    needs = balancer.needs if balancer else frozenset()
     return "gradients" in needs and not needs & {"ahead", "held_gradient", "clipped"}

@@ -13,7 +13,8 @@ class ClassFrequency:
     """Weights of rows proportional to (share of the class x number of classes)^-power, inside each dataset with labels.
 
     With power 1 every class of a dataset has the same weight in all, with 0 every row. Rows of datasets without labels
-    weigh the same. Between datasets nothing changes but by chance: a batch with rare classes weighs more. Source: the
+    weigh the same. Between datasets nothing changes under these two but by chance: a batch with rare classes weighs
+    more. A power between them takes weight from a dataset with uneven classes, one above 1 gives it. Source: the
     within-task weights of Zeng et al. (2019), "Deep Floor Plan Recognition Using a Multi-Task Network with
     Room-Boundary-Guided Attention", taken from pixels to rows, as inverse frequency.
     """

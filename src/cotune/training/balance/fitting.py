@@ -5,8 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 from cotune.problem import check_names
 from cotune.task import Task
 from cotune.training.balance.choice import Balance, made
-from cotune.training.balance.contract import Need, Tasks
+from cotune.training.balance.contract import HELD, Need, Tasks
 from cotune.training.balance.facts import CONFIDENCE
+from cotune.training.balance.held import check_enough
 from cotune.training.loss.fitting import HAVING_LABELS, number_of
 
 
@@ -45,7 +46,9 @@ def described(names: Sequence[str], targets: Sequence[str], rows: Mapping[str, i
 
 
 def _check_rows(name: str, needs: Collection[Need], tasks: Sequence[Task], targets: Sequence[str]) -> None:
-    """Refuses a balancer that needs of rows what no dataset has."""
+    """Refuses a balancer that needs of rows what no dataset has, or more of them than each has."""
+    if HELD.intersection(needs):
+        check_enough(f"Balancer {name!r}", tasks)
     if "classes" in needs and not any(task.kind in HAVING_LABELS for task in tasks):
         raise ValueError(
             f"Balancer {name!r} weighs rows by their labels; none of {[task.name for task in tasks]} is a "

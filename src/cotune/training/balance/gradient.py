@@ -158,6 +158,7 @@ class BalancedGradient:
             halves += [] if self.frugal else [half]
         losses, slope = np.concatenate(means), torch.cat(slopes)  # [example], [answer token, width]
         check_finite("loss", self._mean(batch, losses), step)
+        check_finite("gradient", float(slope.sum()), step)
         merging = by_owner(slope, owner, tokens) if "gradients" in self.needs else None
         saliency = slope.requires_grad_() if twice else None
         answer = self._ask(batch, step, losses, gradients=merging, saliency=saliency)
@@ -242,7 +243,9 @@ class BalancedGradient:
         if (step - 1) % self.train.balancer.every:
             return None
         rows = [example for name in self.tasks.names for example in self.held[name]]
-        return by_task(self.tasks.names, rows, self.passes.looked_at(rows))
+        losses = by_task(self.tasks.names, rows, self.passes.looked_at(rows))
+        check_finite("loss", float(losses.sum()), step)
+        return losses
 
     def _held_gradient(self, step: int) -> torch.Tensor:
         """Gives the gradient of the sum of the targets' mean losses on the rows held out, [parameter]."""

@@ -32,7 +32,6 @@ class GradNorm:
 
     def weigh(self, signals: Signals, state: State) -> tuple[Answer, State]:
         """Gives the weights; then those of the tasks in the batch take a step."""
-        assert signals.gradients is not None  # noqa: S101
         here, weights = signals.present, state["weights"]
         losses = told(signals.losses)
         first = np.where((state["first"] == 0) & here, np.maximum(losses, 1e-12), state["first"])
@@ -40,7 +39,7 @@ class GradNorm:
         norms = norms / max(norms.mean(), 1e-30)
         weighted = weights[here] * norms
         pace = losses[here] / first[here]
-        target = weighted.mean() * (pace / pace.mean()) ** self.alpha
+        target = weighted.mean() * (pace / max(pace.mean(), 1e-30)) ** self.alpha
         moved = weights.copy()
         moved[here] = np.maximum(weights[here] - self.lr * np.sign(weighted - target) * norms, 1e-6)
         return Answer(weights=weights), {"weights": moved / moved.sum(), "first": first}

@@ -5,8 +5,26 @@ from hashlib import sha256
 
 import numpy as np
 
+from cotune.task import Task
 from cotune.training.errors import TrialError
 from cotune.training.example import Example
+
+FEWEST = 4
+"""Train rows that a dataset has at least, since at most a quarter of them is held out."""
+
+
+def check_enough(what: str, tasks: Sequence[Task]) -> None:
+    """Refuses datasets of which nothing can be held out; those without train rows are in no mixture.
+
+    Raises:
+        ValueError: names them, and `what` looks at held-out rows.
+    """
+    few = [task.name for task in tasks if 0 < len(task.rows.get("train", ())) < FEWEST]
+    if few:
+        raise ValueError(
+            f"{what} looks at up to a quarter of each dataset's train rows, held out; {few} have fewer than {FEWEST}. "
+            "Leave them out, or choose another."
+        )
 
 
 def held_out(
@@ -19,9 +37,11 @@ def held_out(
     Raises:
         TrialError: a task has too few rows.
     """
-    few = sorted(name for name, examples in pool.items() if len(examples) < 4)
+    few = sorted(name for name, examples in pool.items() if len(examples) < FEWEST)
     if few:
-        raise TrialError(f"The balancer measures losses on a quarter of the train rows, but {few} have fewer than 4.")
+        raise TrialError(
+            f"Losses are looked at on up to a quarter of the train rows, but {few} have fewer than {FEWEST}."
+        )
     kept, held = {}, {}
     for name, examples in pool.items():
         rng = np.random.default_rng(int.from_bytes(sha256(name.encode()).digest()[:8]))

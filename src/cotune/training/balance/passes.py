@@ -62,6 +62,9 @@ class Passes:
 
         With `shifts` [present task, parameter] each is taken at the parameters plus the shift of its task. With a
         `longest` they are sums over examples, each cut to that length.
+
+        Raises:
+            TrialError: a loss or a gradient is not finite.
         """
         rows, means = [], []
         for place, (_, group) in enumerate(groupby(batch, key=lambda example: example.task)):
@@ -75,7 +78,9 @@ class Passes:
             with nullcontext() if shifts is None else shifted(self.parameters, shifts[place]):
                 means.append(self.backward(self.packs(mine), tokens / tokens.sum(), step))
             rows.append(taken_gradient(self.parameters))
-        return torch.stack(rows), np.concatenate(means)
+        matrix = torch.stack(rows)
+        check_finite("gradient", float(matrix.sum()), step)
+        return matrix, np.concatenate(means)
 
     def clipped(self, rows: Sequence[Example], step: int, longest: float) -> tuple[torch.Tensor, Array]:
         """Gives the sum of the rows' gradients, each cut to a length, [parameter], and their losses, [example]."""

@@ -17,10 +17,11 @@ class Private:
     A dataset's weight is (its rows / fewest rows)^-power, so a row of it hides behind noise / weight. Source: Abadi et
     al. (2016), "Deep Learning with Differential Privacy", algorithm 1; weights by size after Krichene et al. (2023),
     "Multi-Task Differential Privacy Under Distribution Skew", whose exact weights are not ours. A trial records two
-    epsilons at `delta` for each dataset: one that holds for how rows are drawn here (each once a pass; what one row's
-    content can change, with lengths, counts and the order taken as known), and the usual smaller one, as if each step
-    drew rows by chance. Neither covers what a trial tells besides: its scores, losses and outputs. The noise is from
-    the request's seed: who knows the seed can take it away again.
+    epsilons at `delta` for each dataset: one that holds for how rows are drawn here (each once a pass; what another
+    content of one row can change, up to twice its cut, with lengths, counts and the order taken as known), and the
+    usual smaller one, of a row that is there or not, as if each step drew rows by chance. Neither covers what a trial
+    tells besides: its scores, losses and outputs. The noise is from the request's seed: who knows the seed can take it
+    away again.
     """
 
     clip: float = 1.0
@@ -66,5 +67,5 @@ class Private:
         for rows, weight, seen, steps in lines:
             hidden, rate = self.noise / weight, min(seen / steps / max(rows, 1), 1.0)
             drawn = spent(hidden, steps, self.delta, rate=rate) if rate > 0 else 0.0
-            made.append((spent(hidden, ceil(seen / max(rows, 1)), self.delta), drawn))
+            made.append((spent(hidden / 2, ceil(seen / max(rows, 1)), self.delta), drawn))
         return np.array(made)

@@ -16,8 +16,8 @@ PACES = ("linear", "root", "step")
 class Pace:
     """A pacing function of kind "linear", "root" or "step": from the fraction `start` open at 0 to all at `full`.
 
-    >>> Pace("linear", start=0.2, full=0.5).open_at(0.25)
-    0.6
+    >>> Pace("linear", start=0.5, full=0.5).open_at(0.25)
+    0.75
     """
 
     kind: str

@@ -8,6 +8,9 @@ import torch
 from cotune.training.example import Example
 from cotune.training.loss.stakes import Answer, Stakes, outlook, spread_out
 
+FURTHEST = 80.0
+"""Nats by which a wrong label may be likelier than the right one, so that a row's gain stays a number in float32."""
+
 
 def cost_stakes(labels: Sequence[str], answers: Sequence[Answer], costs: Mapping[str, Mapping[str, float]]) -> Stakes:
     """Gives the stakes of a classification: `costs` by right and given label; a wrong one costs 1 unless said."""
@@ -27,5 +30,6 @@ def cost_sensitive(logits: torch.Tensor, examples: Sequence[Example], stakes: St
     seen = outlook(logits, examples, stakes)
     worst = torch.tensor(stakes.worst[0], device=logits.device)
     utility = (1 - seen.costs / worst).clamp(min=0)
-    gain = torch.zeros_like(seen.right).index_add(0, seen.owner, utility * (seen.ways - seen.right[seen.owner]).exp())
+    ahead = (seen.ways - seen.right[seen.owner]).clamp(max=FURTHEST)
+    gain = torch.zeros_like(seen.right).index_add(0, seen.owner, utility * ahead.exp())
     return spread_out(-(seen.right + gain.log1p()), examples)

@@ -10,4 +10,7 @@ def focal(logits: torch.Tensor, answers: torch.Tensor, *, gamma: float) -> torch
     Source: Lin et al. (2017), "Focal Loss for Dense Object Detection", equation 4.
     """
     entropy = cross_entropy(logits, answers, reduction="none")
-    return (1 - torch.exp(-entropy)) ** gamma * entropy
+    wrong = 1 - torch.exp(-entropy)
+    if 0 < gamma < 1:
+        wrong = wrong.clamp(min=1e-12)  # the slope of a power below 1 is infinite at 0
+    return wrong**gamma * entropy

@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 
 from cotune.training.balance.contract import Array, State, Tasks
 
-Need: TypeAlias = Literal["validation", "influence", "reference", "targets", "auxiliaries", "snapshots"]
-"""What is computed only if asked: losses on held-out rows, products of gradients, and reference losses. `targets`: it
-is of use only where a dataset is a target; `auxiliaries`: only where one is none. `snapshots`: it may go back."""
+Need: TypeAlias = Literal["validation", "influence", "reference", "auxiliaries"]
+"""What is computed only if asked: losses on held-out rows, products of gradients, and reference losses. `auxiliaries`:
+it is of use only where a dataset is no target."""
+
+HELD: frozenset[Need] = frozenset({"validation", "influence"})
+"""What is measured on rows that are held out of the training."""
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,12 @@ class Drop:
     looks: int = 6
     level: float = 0.05
     margin: float = 0.0
-    needs: ClassVar[frozenset[Need]] = frozenset({"influence", "targets", "auxiliaries"})
+    needs: ClassVar[frozenset[Need]] = frozenset({"influence", "auxiliaries"})
 
     def __post_init__(self) -> None:
         check_range("drop", {"looks": self.looks}, low=1)
         check_range("drop", {"level": self.level}, low=0, high=0.5)
-        check_range("drop", {"margin": 1 + self.margin}, low=0, high=2)
+        check_range("drop", {"margin": self.margin}, low=-1, high=1)
 
     def start(self, tasks: Tasks, shares: Array) -> State:  # noqa: ARG002
         """Gives the mixture's shares before any look."""

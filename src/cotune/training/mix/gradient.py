@@ -146,7 +146,7 @@ class MixedGradient:
             epochs(self.memory.ledger, self.tasks.rows),
             -(-steps // every),
             self.memory.seen,
-            validation(self.gauge, self.held, names) if looks and "validation" in needs else None,
+            validation(self.gauge, self.held, names, step) if looks and "validation" in needs else None,
             influence(self.gauge, self.held, self._probes(step), names, step)
             if looks and "influence" in needs
             else None,

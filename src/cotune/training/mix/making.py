@@ -17,6 +17,7 @@ from cotune.training.forest import PACK_TOKENS
 from cotune.training.goal import Goal
 from cotune.training.lora import State, Trainee, still
 from cotune.training.loss.stakes import Stakes
+from cotune.training.memory import within_memory
 from cotune.training.mix.choice import made
 from cotune.training.mix.feed import Line, Unit
 from cotune.training.mix.gradient import MixedGradient, Supply, amounts
@@ -86,16 +87,30 @@ class Shop:
         return Gauge(self.decoder, trainee.parameters, self.setup.train, limit, encode, self.stakes(names), quiet)
 
     def train(self, request: Request) -> State:
-        """Gives the adapter that a request trains with fixed shares."""
-        with self.adapted(seed=request.seed) as trainee:
-            self.trainer.train(request, self.plan(request), trainee, PACK_TOKENS)
-            return trainee.state()
+        """Gives the adapter that a request trains with fixed shares.
+
+        Raises:
+            TrialError: it diverges or runs out of memory.
+        """
+        return within_memory(lambda limit: self._train(request, limit), PACK_TOKENS)
 
     def losses(self, state: State | None, examples: Sequence[Example]) -> Array:
-        """Gives the losses of examples under an adapter, or of the model as it is, [example]."""
+        """Gives the losses of examples under an adapter, or of the model as it is, [example].
+
+        Raises:
+            TrialError: it runs out of memory.
+        """
+        return within_memory(lambda limit: self._losses(state, examples, limit), PACK_TOKENS)
+
+    def _train(self, request: Request, limit: int) -> State:
+        with self.adapted(seed=request.seed) as trainee:
+            self.trainer.train(request, self.plan(request), trainee, limit)
+            return trainee.state()
+
+    def _losses(self, state: State | None, examples: Sequence[Example], limit: int) -> Array:
         with self.adapted(seed=0, state=state) as trainee:
             names = sorted({example.task for example in examples})
-            return self.gauge(None, names, trainee, PACK_TOKENS).losses(examples)
+            return self.gauge(None, names, trainee, limit).losses(examples)
 
 
 class Mixings:

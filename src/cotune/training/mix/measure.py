@@ -86,10 +86,16 @@ def factors(batch: Sequence[Example], names: Sequence[str], train: Train, weight
     return normal
 
 
-def validation(gauge: Gauge, held: Pool, names: Sequence[str]) -> Array:
-    """Gives the loss of each task on its held-out rows, per answer token, [task]."""
+def validation(gauge: Gauge, held: Pool, names: Sequence[str], step: int) -> Array:
+    """Gives the loss of each task on its held-out rows, per answer token, [task].
+
+    Raises:
+        TrialError: a loss is not finite.
+    """
     rows = [example for name in names for example in held[name]]
-    return by_task(names, rows, gauge.losses(rows))
+    losses = by_task(names, rows, gauge.losses(rows))
+    check_finite("loss", float(losses.sum()), step)
+    return losses
 
 
 def influence(gauge: Gauge, held: Pool, probes: Pool, names: Sequence[str], step: int) -> Influence:

@@ -23,7 +23,7 @@ class MSft:
 
     patience: int = 2
     back: bool = True
-    needs: ClassVar[frozenset[Need]] = frozenset({"validation", "snapshots"})
+    needs: ClassVar[frozenset[Need]] = frozenset({"validation"})
 
     def __post_init__(self) -> None:
         check_range("msft", {"patience": self.patience}, low=0)
