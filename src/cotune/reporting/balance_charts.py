@@ -40,7 +40,8 @@ def conflict_matrix(conflicts: Sequence[Conflict]) -> str:
     names = list(dict.fromkeys(name for pair in conflicts for name in (pair.first, pair.second)))[:FEW]
     longest = max(len(name) for name in names)
     left, top = min(max(longest * CHARACTER + 16, 60), 250), 30
-    drawing = canvas(left + CELL * len(names), top + ROW * len(names) + 4, "Mean cosine between datasets' gradients")
+    width = max(left + CELL * len(names), WIDTH)  # as wide as other charts, so that its text is as large
+    drawing = canvas(width, top + ROW * len(names) + 4, "Mean cosine between datasets' gradients")
     for number, name in enumerate(names):
         text(drawing, left - 10, top + ROW * (number + 0.5) + 4, name, "label end", cut=left - 14)
         text(drawing, left + CELL * (number + 0.5), top - 10, name, "tick middle", cut=CELL - 4)
