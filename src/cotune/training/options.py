@@ -18,14 +18,20 @@ NOUNS = {
 ALSO = {"float": "int", "tuple": "list"}
 
 
-def build(what: str, name: str, options: Mapping[str, Option], places: Mapping[str, str], *, none: str) -> object:
+def build(
+    what: str, name: str, options: Mapping[str, Option], places: Mapping[str, str], *, none: str
+) -> object | None:
     """Gives the object of the class that `places` names as `module:Class`, made with `options`.
 
-    `what` is the word for it in errors; `none` is the name that stands for nothing, and is known as well.
+    `what` is the word for it in errors; `none` is the name that stands for nothing: it gives None and has no options.
 
     Raises:
         ValueError: no such name, no such option, or a value of another type or out of its range.
     """
+    if name == none:
+        if options:
+            raise ValueError(f"{what} {none!r} has no options; got {sorted(options)}.")
+        return None
     if name not in places:
         near = get_close_matches(name, [none, *places], n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join([none, *places])}."
@@ -33,7 +39,8 @@ def build(what: str, name: str, options: Mapping[str, Option], places: Mapping[s
     module, _, attribute = places[name].partition(":")
     kind = vars(import_module(module))[attribute]
     _check_options(f"{what} {name!r}", options, {known.name: _default(known) for known in fields(kind)})
-    return kind(**options)
+    made: object = kind(**options)
+    return made
 
 
 def _check_options(what: str, options: Mapping[str, Option], defaults: Mapping[str, object]) -> None:

@@ -87,12 +87,8 @@ def made(choice: Balance) -> Balancer | None:
     Raises:
         ValueError: no such balancer, no such option, or a value out of its range.
     """
-    if choice.name == EQUAL:
-        if choice.options:
-            raise ValueError(f"Balancer 'equal' has no options; got {sorted(choice.options)}.")
-        return None
     places = {name: f"cotune.training.balance.{place}" for name, place in PLACES.items()}
-    return cast(Balancer, build("Balancer", choice.name, choice.options, places, none=EQUAL))
+    return cast(Balancer | None, build("Balancer", choice.name, choice.options, places, none=EQUAL))
 
 
 def needs_of(choice: Balance) -> frozenset[Need]:
