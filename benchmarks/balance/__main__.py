@@ -1,7 +1,7 @@
 """Trains a language model on pools under every balancer, and compares them with equal weights and with size policies.
 
-All are screened on two seeds with every learning rate at equal tokens, then at equal time at the chosen rate; those
-whose interval reaches the best get more seeds. A run that was stopped goes on with the rows beside its --json.
+All try every learning rate on one seed and are screened on two at the chosen one, at equal tokens and at equal time;
+those whose interval reaches the best get more seeds. A run that was stopped goes on with the rows beside its --json.
 """
 
 import json
@@ -20,7 +20,7 @@ from benchmarks.balance.options import parser, pools_of, work_of
 from benchmarks.balance.page import page
 from benchmarks.balance.pools import Pool, opened
 from benchmarks.balance.running import Runner
-from benchmarks.balance.stages import at_rate, entries, finalists, screen
+from benchmarks.balance.stages import at_rate, entries, finalists, screened, tuning
 from benchmarks.balance.training import contestant_of
 from benchmarks.balance.work import FIRST_SEEDS, Case, Work
 from benchmarks.provenance import provenance
@@ -50,9 +50,10 @@ def measured(runner: Runner, contestants: Sequence[Contestant]) -> Table:
     work, pools, rows = runner.work, runner.pools, runner.done.rows
     suited = {pool.name: _suited(pool, contestants, work) for pool in pools}
     table = Table(work, pools, suited, rows)
-    runner.run("screen", screen(pools, suited, work))
+    runner.run("learning rates", tuning(pools, suited, work))
     every = entries(pools, suited)
     first = range(min(FIRST_SEEDS, work.seeds))
+    runner.run("screen", list(at_rate(screened(pools, suited), rows, work, first, timed=False)))
     runner.run("equal time", list(at_rate(every, rows, work, first, timed=True)))
     rest = range(len(first), work.seeds)
     for timed in (False, True):

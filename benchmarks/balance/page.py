@@ -5,7 +5,8 @@ from typing import cast
 
 from benchmarks.balance.figures import Interval, Line, Table, tables
 from benchmarks.balance.pools import Pool
-from benchmarks.balance.work import FIRST_SEEDS, Work
+from benchmarks.balance.stages import TUNING_SEED
+from benchmarks.balance.work import Work
 from cotune.training.balance.choice import EQUAL
 
 HEAD = (
@@ -42,7 +43,7 @@ def heading(command: str, facts: Mapping[str, object], work: Work) -> str:
         "<!-- written by benchmarks/balance; do not edit -->\n"
         f"Trainings of {work.tokens} tokens in batches of {work.batch_tokens}, LoRA on the top {work.top} layers; of "
         f"the rates {', '.join(f'{lr:g}' for lr in work.lrs)} each contestant takes the one that scores best on "
-        f"{work.choose} dev rows of each target over {min(FIRST_SEEDS, work.seeds)} seeds, pool by pool. Scores are of "
+        f"{work.choose} dev rows of each target at seed {TUNING_SEED}, pool by pool. Scores are of "
         f"{work.report} test rows, in points; brackets are 95 % bootstrap intervals over runs (a pool and a seed), "
         "paired with equal weights. How to read it: [balance](../balance.md).\n\n"
         f"`{command}` at commit {facts['commit']} on {facts['hardware']}, one thread a process, Python "
