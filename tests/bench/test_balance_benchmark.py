@@ -173,7 +173,7 @@ def test_a_fingerprint_is_of_what_code_does(tmp_path, monkeypatch):
         return code.fingerprint(("benchmarks.one",))
 
     try:
-        assert mark('"""Docs."""\nX = 1  # why\n') == mark('"""Other docs."""\n\nX = 1\n') != mark("X = 2\n")
+        assert mark('"""Docs."""\nX = 1  # why\n') == mark('X = 1\n"""A number."""\n') != mark("X = 2\n")
     finally:
         for cached in (code.fingerprint, code.reached, code.imported, code.digest):
             cached.cache_clear()
