@@ -100,7 +100,6 @@ def _done(work: Work, pools: Sequence[Pool], path: Path | None) -> Done:
         "model": Path(work.model).name,
         "code": fingerprint(TRAINER),
         "versions": provenance()["versions"],
-        "hardware": provenance()["hardware"],
     }
     return Done(path.with_suffix(".rows.jsonl") if path else None, settings, partial(code_of, pools=pools))
 

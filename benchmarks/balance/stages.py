@@ -62,13 +62,17 @@ def rate(entry: Entry, rows: Rows, work: Work) -> float | None:
 
 
 def ratio(entry: Entry, rows: Rows, work: Work) -> float:
-    """Gives the processor's seconds of a training in units of those of equal weights: the mean over learning rates."""
-    pairs = [
-        rows[_tried(entry, lr, work)].seconds / rows[_tried(Entry(entry.pool, EQUAL), lr, work)].seconds
+    """Gives the processor's seconds of a training in units of those of equal weights: the mean over learning rates.
+
+    Only trainings on one kind of processor are compared.
+    """
+    tried = [
+        (rows[_tried(entry, lr, work)], rows[_tried(Entry(entry.pool, EQUAL), lr, work)])
         for lr in work.lrs
         if not rows[_tried(entry, lr, work)].error
     ]
-    return mean(pairs) if pairs else 1.0
+    ratios = [mine.seconds / theirs.seconds for mine, theirs in tried if mine.machine == theirs.machine]
+    return mean(ratios) if ratios else 1.0
 
 
 def timed_tokens(entry: Entry, rows: Rows, work: Work) -> int:

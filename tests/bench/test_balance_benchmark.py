@@ -122,6 +122,8 @@ def test_what_takes_longer_trains_on_less_where_time_is_equal():
     assert ratio(coba, rows, WORK) == 1.5  # the mean of 1 and 2
     assert timed_tokens(coba, rows, WORK) == 700
     assert timed_tokens(Entry("mixed", EQUAL), rows, WORK) == 1000
+    away = {case: replace(one, machine="other") if case.contestant == "coba" else one for case, one in rows.items()}
+    assert ratio(coba, away, WORK) == 1.0  # seconds of two machines say nothing
     cheap = {case: replace(one, seconds=0.5) if case.contestant == "coba" else one for case, one in rows.items()}
     assert timed_tokens(coba, cheap, WORK) == 1000
     assert list(at_rate([coba], rows, WORK, [2], timed=True)) == [Case("mixed", "coba", 0.2, 2, 700)]
