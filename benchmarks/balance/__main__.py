@@ -21,7 +21,7 @@ from benchmarks.balance.options import parser, pools_of, work_of
 from benchmarks.balance.page import page
 from benchmarks.balance.pools import Pool, opened
 from benchmarks.balance.running import Runner
-from benchmarks.balance.stages import Entry, at_rate, entries, finalists, screened, tuning
+from benchmarks.balance.stages import Entry, at_rate, entries, finalists, screened, timing, tuning
 from benchmarks.balance.training import contestant_of
 from benchmarks.balance.work import FIRST_SEEDS, Case, Work
 from benchmarks.provenance import provenance
@@ -52,6 +52,7 @@ def measured(runner: Runner, contestants: Sequence[Contestant]) -> Table:
     suited = {pool.name: _suited(pool, contestants, work) for pool in pools}
     table = Table(work, pools, suited, rows)
     runner.run("learning rates", tuning(pools, suited, work))
+    runner.run("costs", timing(pools, suited, work))
     every = entries(pools, suited)
     first = range(min(FIRST_SEEDS, work.seeds))
     runner.run("screen", list(at_rate(screened(pools, suited), rows, work, first, timed=False)))

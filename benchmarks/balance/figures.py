@@ -91,7 +91,7 @@ class Table:
             {pool: lr for pool, lr in rates.items() if lr is not None},
             mean(row.trained for row in ended.values()) if ended else 0.0,
             mean(row.seconds for row in ended.values()) if ended else 0.0,
-            mean(ratio(Entry(pool, name), self.rows, self.work) for pool in mine) if mine else 1.0,
+            ratio(name, self.rows),
         )
 
     def _rows(self, entry: Entry, timed: bool) -> dict[int, Row]:

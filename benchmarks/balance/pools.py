@@ -45,6 +45,15 @@ class Pool:
     tasks: tuple[Task, ...]
     targets: tuple[str, ...]
 
+    @property
+    def unscored(self) -> "Pool":
+        """The pool with a single row of each target to be scored."""
+        few = [
+            {split: rows[:1] if split == "dev" else rows for split, rows in task.rows.items()} for task in self.tasks
+        ]
+        tasks = tuple(replace(task, rows=rows) for task, rows in zip(self.tasks, few, strict=True))
+        return Pool(self.name, tasks, self.targets)
+
     @cached_property
     def mark(self) -> str:
         """A fingerprint of all rows."""

@@ -11,7 +11,7 @@ class Row:
     """What one training gave, by target: scores on the rows to choose by and to report, losses on the latter.
 
     `seconds` are those of the processor, which `machine` names, in the training alone; `trained` are the tokens it
-    took, `error` is why it has no scores.
+    took, `error` is why it has no scores. `beside` are the seconds of equal weights before and after it, on average.
     """
 
     case: Case
@@ -24,3 +24,4 @@ class Row:
     trained: int = 0
     error: str = ""
     machine: str = ""
+    beside: float = 0.0

@@ -36,10 +36,7 @@ class Runner:
         for count, row in enumerate(self._rows(jobs), 1):
             self.done.add(replace(row, machine=machine))
             left = (time.perf_counter() - started) / count * (len(missing) - count)
-            case = row.case
-            what = f"{case.contestant} on {case.pool}, rate {case.lr:g}, seed {case.seed}, {case.tokens} tokens"
-            said = row.error or f"{100 * mean(row.report.values()):.1f} points"
-            say(f"{stage} {count}/{len(missing)}: {what}: {said}, {row.seconds:.1f} s; about {left / 60:.0f} min left")
+            say(f"{stage} {count}/{len(missing)}: {_said(row)}, {row.seconds:.1f} s; about {left / 60:.0f} min left")
 
     def _rows(self, jobs: Sequence[Job]) -> Iterator[Row]:
         """Yields rows as they come; with several processes in any order."""
@@ -68,3 +65,14 @@ class Runner:
         return (
             f"about {minutes:.0f} min on {self.jobs} free core{'s' * (self.jobs > 1)}; merging gradients takes longer"
         )
+
+
+def _said(row: Row) -> str:
+    """Says what a training was and gave."""
+    case = row.case
+    what = f"{case.contestant} on {case.pool}, rate {case.lr:g}, seed {case.seed}, {case.tokens} tokens"
+    if row.error:
+        return f"{what}: {row.error}"
+    if case.is_timing:
+        return f"{what}: {row.seconds / row.beside:.2f} times equal weights"
+    return f"{what}: {100 * mean(row.report.values()):.1f} points"

@@ -33,10 +33,7 @@ def entries(pools: Iterable[Pool], suited: Mapping[str, Sequence[str]]) -> list[
 
 
 def tuning(pools: Sequence[Pool], suited: Mapping[str, Sequence[str]], work: Work) -> list[Case]:
-    """Gives the trainings of the first stage: every rate on one seed; at one rate all in turn.
-
-    So trainings whose seconds are compared are near each other in time.
-    """
+    """Gives the trainings of the first stage: every rate on one seed."""
     cases = []
     for pool in pools:
         cases.append(Case(pool.name, BASE, work.lrs[0], TUNING_SEED, work.tokens))
@@ -46,6 +43,13 @@ def tuning(pools: Sequence[Pool], suited: Mapping[str, Sequence[str]], work: Wor
             for entry in screened([pool], suited)
         ]
     return cases
+
+
+def timing(pools: Sequence[Pool], suited: Mapping[str, Sequence[str]], work: Work) -> list[Case]:
+    """Gives the trainings that show what steps cost: of all but equal weights, on the pool that suits the most."""
+    pool = max(pools, key=lambda pool: len(suited[pool.name]))
+    names = [name for name in suited[pool.name] if name != EQUAL]
+    return [Case(pool.name, name, work.lrs[0], TUNING_SEED, work.timing_tokens, is_timing=True) for name in names]
 
 
 def screened(pools: Sequence[Pool], suited: Mapping[str, Sequence[str]]) -> list[Entry]:
@@ -61,23 +65,15 @@ def rate(entry: Entry, rows: Rows, work: Work) -> float | None:
     return best if found[best] >= 0 else None
 
 
-def ratio(entry: Entry, rows: Rows, work: Work) -> float:
-    """Gives the processor's seconds of a training in units of those of equal weights: the mean over learning rates.
-
-    Only trainings on one kind of processor are compared.
-    """
-    tried = [
-        (rows[_tried(entry, lr, work)], rows[_tried(Entry(entry.pool, EQUAL), lr, work)])
-        for lr in work.lrs
-        if not rows[_tried(entry, lr, work)].error
-    ]
-    ratios = [mine.seconds / theirs.seconds for mine, theirs in tried if mine.machine == theirs.machine]
-    return mean(ratios) if ratios else 1.0
+def ratio(contestant: str, rows: Rows) -> float:
+    """Gives the processor's seconds of a contestant's step in units of those of equal weights; 1 where unknown."""
+    timed = [row for case, row in rows.items() if case.is_timing and case.contestant == contestant]
+    return mean([row.seconds / row.beside for row in timed if not row.error] or [1.0])
 
 
 def timed_tokens(entry: Entry, rows: Rows, work: Work) -> int:
     """Gives the tokens that a contestant trains in the time in which equal weights train theirs, never more."""
-    costs = ratio(entry, rows, work)
+    costs = ratio(entry.contestant, rows)
     return work.tokens if costs <= FREE else max(round(work.tokens / costs / ROUND) * ROUND, ROUND)
 
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from statistics import mean
 
 import torch
 
@@ -18,6 +19,7 @@ from cotune.tally import tally_score
 from cotune.training import Budget, FineTune
 from cotune.training.balance.choice import EQUAL
 from cotune.training.engine import Engine
+from cotune.training.errors import TrialError
 from cotune.training.estimate import measured_seconds
 from cotune.trial import Progress, Request, TaskResult, Trial
 
@@ -41,8 +43,12 @@ class Bench:
 
 
 def run(job: Job) -> Row:
-    """Trains and scores one case; a training that fails gives a row without scores."""
+    """Runs one case; a training that fails gives a row without scores."""
     torch.set_num_threads(1)
+    return _timed(job) if job.case.is_timing else _trained(job)
+
+
+def _trained(job: Job) -> Row:
     bench = _bench(job.pool.name, job.pool.mark, job.work, _Kept(job.pool))
     contestant = contestant_of(job.case.contestant)
     engine = _settled(bench.engine, job, contestant)
@@ -52,6 +58,34 @@ def run(job: Job) -> Row:
     bench.clock.tell(Progress(None, "", 0, 1))
     seconds = bench.clock.processor.get("train", 0.0)
     return _row(job, trial, seconds, time.perf_counter() - started)
+
+
+def _timed(job: Job) -> Row:
+    """Trains with equal weights and as the contestant says in turn; on a machine with other work ratios keep."""
+    started, pool = time.perf_counter(), job.pool.unscored
+    bench = _bench(pool.name, pool.mark, job.work, _Kept(pool))
+    equal, contestant = contestant_of(EQUAL), contestant_of(job.case.contestant)
+    try:
+        seconds = [_seconds(bench, job, each) for each in (equal, contestant, equal, contestant, equal)]
+    except TrialError as error:
+        return Row(job.case, job.code, error=str(error))
+    wall = time.perf_counter() - started
+    return Row(job.case, job.code, seconds=mean(seconds[1::2]), beside=mean(seconds[::2]), wall_seconds=wall)
+
+
+def _seconds(bench: Bench, job: Job, contestant: Contestant) -> float:
+    """Gives the processor's seconds of a training.
+
+    Raises:
+        TrialError: it fails.
+    """
+    engine = _settled(bench.engine, job, contestant)
+    bench.clock.start()
+    (trial,) = engine.run_all([_request(engine, job, contestant)])
+    bench.clock.tell(Progress(None, "", 0, 1))
+    if trial.error is not None:
+        raise TrialError(trial.error)
+    return bench.clock.processor["train"]
 
 
 def expected_seconds(job: Job) -> float:

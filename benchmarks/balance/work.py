@@ -7,6 +7,9 @@ from cotune.training import Lora, Scoring, Train
 FIRST_SEEDS = 2
 """Seeds of the screen: finalists are chosen by their trainings, learning rates and cost ratios by those of one."""
 
+TIMING_STEPS = 20
+"""Steps of a training that only shows what a step costs: two looks at held-out rows are among them."""
+
 
 @dataclass(frozen=True)
 class Work:
@@ -30,6 +33,11 @@ class Work:
         amounts = (self.tokens, self.seeds, self.top, self.choose, self.report, *self.lrs)
         if not self.lrs or min(amounts) <= 0:
             raise ValueError(f"All of the work is positive, with a learning rate or more; got {self}.")
+
+    @property
+    def timing_tokens(self) -> int:
+        """Tokens of a training that only shows what a step costs."""
+        return min(self.tokens, TIMING_STEPS * self.batch_tokens)
 
     @property
     def lora(self) -> Lora:
@@ -63,10 +71,14 @@ TINY = Work(
 
 @dataclass(frozen=True, order=True)
 class Case:
-    """One training: a contestant on a pool, with a learning rate, a seed and a budget in tokens."""
+    """One training: a contestant on a pool, with a learning rate, a seed and a budget in tokens.
+
+    With `is_timing` it is one of several in turn with equal weights, for the sake of their seconds.
+    """
 
     pool: str
     contestant: str
     lr: float
     seed: int
     tokens: int
+    is_timing: bool = False

@@ -12,7 +12,17 @@ from benchmarks.balance.done import Done
 from benchmarks.balance.figures import Table
 from benchmarks.balance.pools import CHOOSE, POOLS, REPORT, balanced, opened
 from benchmarks.balance.row import Row
-from benchmarks.balance.stages import Entry, at_rate, finalists, rate, ratio, single_scores, timed_tokens, tuning
+from benchmarks.balance.stages import (
+    Entry,
+    at_rate,
+    finalists,
+    rate,
+    ratio,
+    single_scores,
+    timed_tokens,
+    timing,
+    tuning,
+)
 from benchmarks.balance.training import Job, run
 from benchmarks.balance.work import TINY, Case, Work
 from benchmarks.engine.models import folder_of
@@ -35,14 +45,15 @@ def row(case, choose, report, seconds=1.0, **more):
     return Row(case, "", *scores, seconds=seconds, trained=case.tokens, **more)
 
 
-def rows_of(work, *, seconds=2.0):
-    """Rows of equal weights and of `coba`, which takes twice the time and is better where the rate is 0.2."""
-    made = {}
-    cases = tuning([pool()], {"mixed": [EQUAL, "coba"]}, work)
+def rows_of(work, *, seconds=1.5):
+    """Rows of equal weights and of `coba`, whose steps take longer and which is better where the rate is 0.2."""
+    made, suited = {}, {"mixed": [EQUAL, "coba"]}
+    cases = tuning([pool()], suited, work)
     for case in (*cases, *(replace(case, seed=1) for case in cases)):
         is_better = case.contestant == "coba" and case.lr == 0.2
-        made[case] = row(case, 0.8 if is_better else 0.5, 0.7 if is_better else 0.6, seconds * (1 + is_better))
-    return made
+        made[case] = row(case, 0.8 if is_better else 0.5, 0.7 if is_better else 0.6)
+    (costs,) = timing([pool()], suited, work)
+    return {**made, costs: Row(costs, "", seconds=seconds, beside=1.0)}
 
 
 def test_all_balancers_mixings_curricula_and_size_policies_take_part():
@@ -119,14 +130,19 @@ def test_the_rate_of_a_target_alone_is_chosen_by_that_target():
 
 def test_what_takes_longer_trains_on_less_where_time_is_equal():
     rows, coba = rows_of(WORK), Entry("mixed", "coba")
-    assert ratio(coba, rows, WORK) == 1.5  # the mean of 1 and 2
+    assert (ratio("coba", rows), ratio(EQUAL, rows)) == (1.5, 1.0)
     assert timed_tokens(coba, rows, WORK) == 700
     assert timed_tokens(Entry("mixed", EQUAL), rows, WORK) == 1000
-    away = {case: replace(one, machine="other") if case.contestant == "coba" else one for case, one in rows.items()}
-    assert ratio(coba, away, WORK) == 1.0  # seconds of two machines say nothing
-    cheap = {case: replace(one, seconds=0.5) if case.contestant == "coba" else one for case, one in rows.items()}
-    assert timed_tokens(coba, cheap, WORK) == 1000
+    assert timed_tokens(coba, rows_of(WORK, seconds=0.5), WORK) == 1000
     assert list(at_rate([coba], rows, WORK, [2], timed=True)) == [Case("mixed", "coba", 0.2, 2, 700)]
+
+
+def test_costs_are_measured_where_most_take_part():
+    cases = timing([pool("mixed"), pool("wrong")], {"mixed": [EQUAL, "coba"], "wrong": [EQUAL, "coba", "arml"]}, WORK)
+    assert [(case.pool, case.contestant, case.is_timing) for case in cases] == [
+        ("wrong", "coba", True),
+        ("wrong", "arml", True),
+    ]
 
 
 def test_figures_are_differences_between_trainings_of_one_seed():
@@ -208,6 +224,9 @@ def test_contestants_train_what_they_say(work, tmp_path, monkeypatch):
     assert trained(EQUAL).losses == equal.losses
     assert trained(EQUAL, tokens=300).trained == pytest.approx(300, abs=40)
     assert equal.seconds > 0
+    costs = run(Job(Case("uneven", "famo", 0.01, 0, 600, is_timing=True), pool("uneven"), work, ""))
+    assert costs.seconds / costs.beside > 1.0  # a forward pass more at each step
+    assert not costs.report
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 from cotune.training import Lora, Train
 from cotune.training.decoder import Generation
 from cotune.training.example import Example
+from cotune.training.forest import leaf
 from cotune.training.forest_decoder import ForestDecoder
 from cotune.training.lora import adapted
 from cotune.training.losses import total_weight, weighted_losses
@@ -92,6 +93,12 @@ def test_what_other_rows_of_a_pack_say_changes_nothing(decoder):
     changed = [replace(row, prompt=row.prompt[:7] + row.prompt[:6:-1], answer=row.answer[::-1]) for row in others]
     torch.testing.assert_close(decoder.logits([mine, *changed])[: len(mine.answer)], first, atol=1e-6, rtol=0)
     torch.testing.assert_close(decoder.logits([*others, mine])[-len(mine.answer) :], first, atol=1e-5, rtol=0)
+
+
+def test_where_two_cuts_meet_there_is_one_node():
+    """All prompts of a dataset may be the same: then its instruction ends where its labels begin."""
+    example = Example("a", "0", (5, 6, 7), (8,), cuts=(3, 3))
+    assert [node.ids for node in leaf(example).line] == [(5, 6, 7), (8,)]
 
 
 def test_the_cache_that_drafts_are_made_with_changes_no_loss(decoder):

@@ -39,7 +39,7 @@ class Node:
 def leaf(example: Example) -> Node:
     """Gives the last node of `example`; its line is cut where other examples may branch off."""
     ids, node = example.ids, None
-    edges = [0, *(cut for cut in example.cuts if 0 < cut < len(ids)), len(ids)]
+    edges = sorted({0, *(cut for cut in example.cuts if 0 < cut < len(ids)), len(ids)})
     for start, end in pairwise(edges):
         node = Node(node, ids[start:end])
     if node is None:
