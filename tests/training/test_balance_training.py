@@ -48,6 +48,7 @@ def balanced_gradient(model, trainee, train, *, pack_tokens=10**6, frugal=False)
         seed=0,
         frugal=frugal,
         held=held,
+        teachers={name: [p.detach() + 0.1 for p in trainee.parameters] for name in "abc"},
     )
 
 

@@ -68,7 +68,9 @@ class Descent:
         self._decoder, self._parameters, self._batches = decoder, parameters, batches
         self._train, self._pack_tokens, self._progress = train, pack_tokens, progress
         self._stakes = stakes
-        self._optimizer = torch.optim.AdamW(parameters, lr=train.lr, betas=train.betas, weight_decay=train.weight_decay)
+        smoothed = balanced is not None and "momentum" in balanced.needs
+        betas = (0.0, train.betas[1]) if smoothed else train.betas
+        self._optimizer = torch.optim.AdamW(parameters, lr=train.lr, betas=betas, weight_decay=train.weight_decay)
 
     def advance(self, until: int) -> None:
         """Trains up to and with step `until`.

@@ -116,9 +116,8 @@ class Shop:
 class Mixings:
     """Makes the mixed gradients of an engine's trials; reference losses are kept from one to the next."""
 
-    def __init__(self, shop: Shop) -> None:
-        self._shop = shop
-        self._librarian = Librarian(shop)
+    def __init__(self, shop: Shop, librarian: Librarian) -> None:
+        self._shop, self._librarian = shop, librarian
 
     def prepared(
         self, request: Request, drawn: Plan, rows: tuple[Pool, Pool], *, rehearsal: bool = False

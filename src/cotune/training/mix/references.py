@@ -68,12 +68,21 @@ class Librarian:
         state = self._library.train(plain) if kind == "proxy" else None
         return References(self._read(state, [example for name in reach for example in reach[name]]))
 
-    def _of_specialist(self, name: str, fidelity: float, reach: Sequence[Example]) -> dict[tuple[str, str], float]:
-        alone = Request(Mixture.of([name]), fidelity=fidelity)
+    def specialist(self, name: str, fidelity: float) -> State:
+        """Gives the adapter trained on one dataset alone.
+
+        Raises:
+            TrialError: its training diverges or runs out of memory.
+        """
+        alone = _alone(name, fidelity)
         if alone not in self._specialists:
             self._specialists[alone] = self._library.train(alone)
+        return self._specialists[alone]
+
+    def _of_specialist(self, name: str, fidelity: float, reach: Sequence[Example]) -> dict[tuple[str, str], float]:
+        alone, state = _alone(name, fidelity), self.specialist(name, fidelity)
         new = [example for example in reach if (alone, example.task, example.id) not in self._known]
-        read = self._read(self._specialists[alone], new)
+        read = self._read(state, new)
         self._known |= {(alone, *key): loss for key, loss in read.items()}
         return {(example.task, example.id): self._known[alone, example.task, example.id] for example in reach}
 
@@ -81,3 +90,7 @@ class Librarian:
         """Gives the loss of each example by task and id; each is read once."""
         once = {(example.task, example.id): example for example in examples}
         return dict(zip(once, self._library.losses(state, list(once.values())).tolist(), strict=True)) if once else {}
+
+
+def _alone(name: str, fidelity: float) -> Request:
+    return Request(Mixture.of([name]), fidelity=fidelity)
