@@ -171,6 +171,15 @@ def test_teachers_are_trained_once_and_only_if_asked(random_base, monkeypatch):
     assert len(trained) == 2
 
 
+def test_teachers_are_part_of_the_first_trial_of_an_estimate(random_base):
+    request = Request(Mixture.of(["group", "echo"]))
+    found = fine_tune(random_base, Balance("dot")).estimate(request, measure=True)
+    plain = fine_tune(random_base, Balance("dwa")).estimate(request, measure=True)
+    assert (found.references, found.first_references) == (0, 2)
+    assert (plain.references, plain.first_references) == (0, 0)
+    assert found.first_seconds > 0
+
+
 def counting(function, calls):
     def counted(self, request, limit):
         calls.append(request)

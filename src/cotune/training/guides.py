@@ -19,7 +19,7 @@ from cotune.training.lora import State, Trainee, still
 from cotune.training.mix.choice import made as made_mixer
 from cotune.training.mix.contract import HELD as HELD_BY_MIXERS
 from cotune.training.mix.making import Mixings, Shop
-from cotune.training.mix.references import Librarian
+from cotune.training.mix.references import Beforehand, Librarian, alone
 from cotune.training.mixing import Plan
 from cotune.training.trainer import Guide
 from cotune.trial import Request
@@ -61,6 +61,15 @@ class Guides:
             balanced = self.balanced(request, drawn, trainee, limit, teachers)
             yield trainee, prepared(trainee, limit) if prepared else balanced
 
+    def beforehand(self, request: Request, drawn: Plan) -> Beforehand:
+        """Gives what has to be trained and read before a request's own training."""
+        if self._has_teachers(request):
+            return Beforehand(tuple(alone(name, request.fidelity) for name in request.mixture.names))
+        return self._mixings.beforehand(request, drawn, self.rows(request.mixture.names)[0])
+
+    def _has_teachers(self, request: Request) -> bool:
+        return "teachers" in needs_of(self._shop.setup.train.balancer) and len(request.mixture.names) > 1
+
     def teachers(self, request: Request, *, rehearsal: bool = False) -> dict[str, State | None]:
         """Gives the specialist of each dataset where a balancer has it teach; each is trained once.
 
@@ -69,9 +78,7 @@ class Guides:
         Raises:
             TrialError: a training diverges or runs out of memory.
         """
-        names = request.mixture.names
-        if "teachers" not in needs_of(self._shop.setup.train.balancer) or len(names) < 2:
-            return {}
+        names = request.mixture.names if self._has_teachers(request) else ()
         return {name: None if rehearsal else self._librarian.specialist(name, request.fidelity) for name in names}
 
     def balanced(
