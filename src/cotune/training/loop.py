@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import nn
 
-from cotune.training.balance.gradient import BalancedGradient, Memory
+from cotune.training.balance.gradient import BalancedGradient
+from cotune.training.balance.memory import Memory
 from cotune.training.decoder import Decoder
 from cotune.training.errors import check_finite
 from cotune.training.example import Example

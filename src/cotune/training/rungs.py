@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from cotune.training.balance.gradient import Memory
+from cotune.training.balance.memory import Memory
 from cotune.training.decoder import Decoder
 from cotune.training.example import Example
 from cotune.training.likelihood import choices

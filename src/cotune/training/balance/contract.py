@@ -38,6 +38,7 @@ Need: TypeAlias = Literal[
     "clipped",
     "teachers",
     "momentum",
+    "scaled",
 ]
 """What is computed only if asked: losses of the batch before its step, gradients by task, losses on held-out rows, and
 losses of the batch before, after its step. `hidden`: the gradients are at the hidden state under the output layer, in
@@ -47,7 +48,9 @@ shifted parameters; `held_gradient`: gradients come at some steps only, with tha
 how common their class is, how much they look like those of the targets, and how sure their answer is. `clipped`:
 gradients by task are sums over examples, each cut to the length that the state has as `clip`. `teachers`: a model is
 trained on each task alone first, and the gradient of the distance from these at the `temperature` of the state comes
-beside that of the loss. `momentum`: it smooths gradients itself, so that the optimiser does not."""
+beside that of the loss. `momentum`: it smooths gradients itself, so that the optimiser does not.
+`scaled`: what the trained layers are given of auxiliary rows is multiplied by their own confidence, as the state's
+`scaling` says: to that power, and no smaller than that."""
 
 HELD: frozenset[Need] = frozenset({"validation", "held_gradient"})
 """What is measured on rows that are held out of the training."""
@@ -67,6 +70,11 @@ class Tasks:
     def equal(self) -> Array:
         """Equal weights, [task]."""
         return np.full(len(self.names), 1 / len(self.names))
+
+    @property
+    def auxiliary(self) -> NDArray[np.bool_]:
+        """Which tasks are no targets, [task]; all of them where all are."""
+        return np.full(len(self.targets), True) if all(self.targets) else ~np.array(self.targets)
 
 
 @dataclass(frozen=True)

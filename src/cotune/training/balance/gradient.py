@@ -9,13 +9,13 @@ import torch
 from torch import nn
 
 from cotune.training.balance.ahead import again, chance
-from cotune.training.balance.confidence import Confidence
-from cotune.training.balance.contract import Answer, Array, Balancer, Need, Signals, State, Tasks, told
-from cotune.training.balance.facts import Facts, values_of
+from cotune.training.balance.contract import Answer, Array, Balancer, Need, Signals, Tasks, told
+from cotune.training.balance.facts import Facts, scaled, values_of
 from cotune.training.balance.hidden import by_owner
 from cotune.training.balance.losses import answer_tokens, by_task, example_means, filled, give_gradient, owners
+from cotune.training.balance.memory import Memory
 from cotune.training.balance.passes import Passes
-from cotune.training.balance.record import Record, cosines
+from cotune.training.balance.record import cosines
 from cotune.training.balance.teachers import Weights, taught
 from cotune.training.decoder import Decoder
 from cotune.training.errors import check_finite
@@ -23,19 +23,6 @@ from cotune.training.example import Example
 from cotune.training.loss.stakes import Stakes
 from cotune.training.settings import Train
 from cotune.trial import Balancing
-
-
-@dataclass(frozen=True)
-class Memory:
-    """What is remembered between steps: the balancer's state, the batch before with its losses [task], the record.
-
-    `confidence` is how sure the model was of rows, where the balancer asks.
-    """
-
-    state: State
-    last: tuple[Sequence[Example], Array] | None = None
-    record: Record = field(default_factory=Record)
-    confidence: Confidence = field(default_factory=Confidence)
 
 
 @dataclass
@@ -292,7 +279,11 @@ class BalancedGradient:
         return np.asarray(fixed / fixed.mean())
 
     def _sorted(self, batch: Sequence[Example]) -> list[Example]:
-        return sorted(batch, key=lambda example: self.tasks.names.index(example.task))
+        """Gives a batch task by task, its rows as the balancer wants them scaled."""
+        ordered = sorted(batch, key=lambda example: self.tasks.names.index(example.task))
+        if "scaled" not in self.needs:
+            return ordered
+        return scaled(ordered, self.facts.confidences, self.tasks, *self.memory.state["scaling"].tolist())
 
     def _mean(self, batch: Sequence[Example], means: Array) -> float:
         """Gives the loss that equal weights would descend."""
