@@ -159,9 +159,10 @@ def test_specialists_are_trained_once_for_all_trials_and_given_losses_cost_no_tr
     assert {request.mixture.names for request, stage in stages if stage == "train"} == {("echo", "group")}
 
 
-def test_going_back_restores_weights_and_what_was_drawn_counts(random_base):
+@pytest.mark.parametrize("every", [1, 2])
+def test_going_back_restores_weights_and_what_was_drawn_counts(random_base, every):
     """With patience 1 and a huge learning rate every dataset overfits; it goes back, and all steps are spent."""
-    chosen = mixing("msft", options={"patience": 1}, every=1)
+    chosen = mixing("msft", options={"patience": 1}, every=every)
     trial = run(fine_tune(random_base, chosen, train=replace(CHEAP, lr=0.5, schedule="constant", warmup=0)))
     (dropped, *_) = trial.mixed.dropped
     assert dropped[1] in ("group", "echo")
