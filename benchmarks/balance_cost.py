@@ -42,6 +42,8 @@ class Cost:
         needs = needs_of(self.choice)
         if needs & {"hidden", "saliency"}:
             return "gradients at the hidden state"
+        if "teachers" in needs:
+            return "with teachers"
         if "held_gradient" in needs:
             return "gradients by task at some steps"
         if "gradients" in needs:
@@ -121,8 +123,9 @@ def trained(evaluate: FineTune, choice: Balance) -> float:
     _, held = engine._guides.rows(request.mixture.names)
     looked_at = [example for rows in held.values() for example in rows]
     engine._trainer.encode(None, [*drawn.examples, *looked_at], pasts=False)
+    teachers = engine._guides.teachers(request, rehearsal=True)
     with adapted(engine.model, engine.setup.lora, seed=0) as trainee:
-        balanced = engine._guides.balanced(request, drawn, trainee, PACK_TOKENS)
+        balanced = engine._guides.balanced(request, drawn, trainee, PACK_TOKENS, teachers)
         started = time.process_time()
         engine._trainer.train(request, drawn, trainee, PACK_TOKENS, balanced)
         return time.process_time() - started

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import MISSING, fields, is_dataclass
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from cotune.tasks import METRICS
 from cotune.tasks.spec import KINDS, DatasetSpec
 from cotune.training import Balance, Budget, Curriculum, Lora, Mixing, Scoring, SizePolicy, TaskTrain, Train
 from cotune.training.balance.choice import EQUAL, PLACES
+from cotune.training.curriculum import choice as curricula
+from cotune.training.loss.choice import OPTIONS as LOSS_OPTIONS
 from cotune.training.mix.choice import FIXED, MIXINGS
 
 ROOT = Path(__file__).parent.parent
@@ -108,6 +111,57 @@ def test_guide_has_every_command_and_sampler():
     assert [name for name in [*commands, "pool show"] if f"`cotune {name}" not in GUIDE] == []
     assert [name for name in SAMPLERS if f"`{name}`" not in GUIDE] == []
     assert [name for name in (EQUAL, *PLACES, FIXED, *MIXINGS) if f"`{name}`" not in GUIDE] == []
+
+
+CHOSEN = {
+    "Balancers": (EQUAL, {name: f"cotune.training.balance.{place}" for name, place in PLACES.items()}),
+    "Mixings": (FIXED, MIXINGS),
+    "Curricula": (None, {name: f"cotune.training.curriculum.{place}" for name, place in curricula.PLACES.items()}),
+}
+"""What is chosen by name: which name stands for nothing, and module and class of each other one."""
+
+
+def options_in(title: str) -> dict[str, str]:
+    """Gives name and options, as written, of each row of the guide's table under a heading."""
+    rows = re.findall(
+        r"^\| (`.+?`) \| (.*?) ?\| .+ \|$", re.split(r"\n##", GUIDE.partition(f"\n### {title}\n")[2])[0], re.M
+    )
+    return {name: cell for names, cell in rows for name in re.findall(r"`(\w+)`", names)}
+
+
+def said_in(cell: str) -> dict[str, object]:
+    """Gives each option of a cell with its default: "`tau` 5, `mode` fast (slow)"."""
+    found = re.findall(r"`(\w+)` ([^\s,(]+)", cell)
+    assert len(found) == len(re.findall(r"`\w+`", cell)), cell
+    return {key: parse_yaml(value).value for key, value in found}
+
+
+@pytest.mark.parametrize("title", CHOSEN)
+def test_guide_has_every_option_with_its_default(title):
+    """And the other words that an option takes are taken."""
+    none, places = CHOSEN[title]
+    table = options_in(title)
+    assert set(table) == {*places, *([none] if none else [])}
+    for name, place in places.items():
+        module, _, attribute = place.partition(":")
+        kind = vars(import_module(module))[attribute]
+        true = {each.name: getattr(kind(), each.name) for each in fields(kind)}
+        said = said_in(table[name])
+        assert said == {key: list(value) if isinstance(value, tuple) else value for key, value in true.items()}, name
+        assert {key: isinstance(value, bool) for key, value in said.items()} == {
+            key: isinstance(value, bool) for key, value in true.items()
+        }
+        for key, words in re.findall(r"`(\w+)` \w+ \((\w+(?:, \w+)*)\)", table[name]):
+            assert [kind(**{key: word}) for word in words.split(", ")]
+
+
+def test_guide_has_every_option_of_a_loss_with_its_default():
+    table = options_in("Losses")
+    assert set(table) == set(LOSS_OPTIONS)
+    for name, options in LOSS_OPTIONS.items():
+        assert dict(re.findall(r"`(\w+)` ([\d.]+)", table[name])) == {
+            key: f"{value:g}" for key, value in options.items()
+        }
 
 
 def test_tasks_page_has_every_metric_and_kind():

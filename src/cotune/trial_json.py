@@ -166,18 +166,21 @@ def _balancing_to_json(found: Balancing) -> JsonObject:
         "weights": {name: [_float_to_json(weight) for weight in weights] for name, weights in found.weights.items()},
         "cosines": [[_float_to_json(cosine) for cosine in line] for line in found.cosines],
         **({"privacy": {name: list(pair) for name, pair in found.privacy.items()}} if found.privacy else {}),
+        **({"validation": [[step, list(losses)] for step, losses in found.validation]} if found.validation else {}),
     }
 
 
 def _balancing_from_json(json_object: JsonObject) -> Balancing:
     weights = cast("dict[str, list[float]]", json_object["weights"])
     privacy = cast("dict[str, list[float]]", json_object.get("privacy", {}))
+    looks = cast("list[tuple[int, list[float]]]", json_object.get("validation", []))
     return Balancing(
         cast(str, json_object["balancer"]),
         tuple(cast("list[int]", json_object["steps"])),
         {name: tuple(float(weight) for weight in line) for name, line in weights.items()},
         tuple(tuple(map(_float_from_json, line)) for line in cast("list[list[Json]]", json_object["cosines"])),
         {name: (float(pair[0]), float(pair[1])) for name, pair in privacy.items()},
+        tuple((step, tuple(map(float, losses))) for step, losses in looks),
     )
 
 

@@ -74,6 +74,33 @@ def test_balancers_that_cannot_be_compared_are_refused(study, cotune, change, wo
         assert "Traceback" not in done.err
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("train.balancer=arml", "Balancer 'arml' weighs datasets by what they do for the targets"),
+        ("train.mixing=drop", "Mixing 'drop' judges datasets by what they do for the targets"),
+        ("train.curriculum=hints", "Curriculum 'hints' shows other datasets before the targets"),
+        ("search.balancers=[arml]", "search.balancers: Balancer 'arml'"),
+    ],
+)
+def test_a_dry_run_refuses_what_a_run_would_and_both_write_nothing(study, cotune, change, words):
+    own = ["search.balancers=[]"] if "search" not in change else []
+    command = ["run", "study.yaml", *own, change, "targets=[animals, fruits, sounds]", "--runs", "nowhere"]
+    for done in (cotune(*command, "--dry-run"), cotune(*command), cotune("check", *command[1:-2], "--no-measure")):
+        assert done.code == 2
+        assert words in " ".join(done.err.split())
+        assert "Traceback" not in done.err
+    assert not (study.parent.parent / "nowhere").exists()
+
+
+def test_a_curriculum_is_named_on_the_command_line(study, cotune):
+    """It is what the same word in the file is: known, and refused where it does not suit the datasets."""
+    assert cotune("run", "study.yaml", "--curriculum", "sequential", "--dry-run").code == 0
+    done = cotune("run", "study.yaml", "--curriculum", "sequential", "targets=[animals, fruits, sounds]", "--dry-run")
+    assert done.code == 2
+    assert "Curriculum 'sequential' shows other datasets before the targets" in " ".join(done.err.split())
+
+
 @pytest.mark.slow
 def test_a_winner_of_one_dataset_is_said_to_leave_nothing_to_balance(study, cotune):
     alone = ["required=[animals]", "search.sampler=target_only", "search.trials=8", "--runs", "alone"]

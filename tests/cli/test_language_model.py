@@ -57,6 +57,16 @@ def test_check_shows_the_phases_of_a_curriculum(model_place, cotune):
     assert "phases of the curriculum" not in cotune("check", "study.yaml", *SMALL, "--no-measure").out
 
 
+def test_check_counts_reference_trainings_and_their_time(model_place, cotune):
+    own = [*SMALL, "train.mixing={name: ama_s, reference: specialists}"]
+    found = json.loads(cotune("check", "study.yaml", *own, "--no-measure", "--json").out)
+    assert (found["cost"]["fine_tunings"], found["cost"]["references"]) == (5, 3)
+    assert "Beside them: 3 reference trainings" in cotune("check", "study.yaml", *own, "--no-measure").out
+    assert "Beside them" not in cotune("check", "study.yaml", *SMALL, "--no-measure").out
+    proxy = [*SMALL, "train.mixing={name: doremi, reference: proxy}"]
+    assert json.loads(cotune("check", "study.yaml", *proxy, "--no-measure", "--json").out)["cost"]["references"] == 5
+
+
 def test_a_run_keeps_its_promises_and_the_second_trains_nothing(model_place, cotune):
     done = cotune("run", "study.yaml", *SMALL)
     assert done.code == 0, done.err

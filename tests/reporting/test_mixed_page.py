@@ -1,9 +1,11 @@
 """Shares and dropped datasets on the page are those of the winner's trial under a mixing."""
 
+import re
 from dataclasses import replace
 
 import pytest
 from balancings import told_as
+from test_terminal import printed
 
 from cotune.journal import JournalView
 from cotune.problem import Problem
@@ -60,3 +62,28 @@ def test_weights_of_a_mixer_are_drawn_where_each_step_has_them(problem: Problem,
 def test_without_a_mixing_there_is_no_such_part(report: Report) -> None:
     assert report.mixed is None
     assert "Shares while training" not in render_html(report)
+
+
+def test_the_terminal_has_shares_realised_tokens_and_dropped_datasets(drawn: Report, problem, view) -> None:
+    text = printed(drawn)
+    assert text.index("finalist") < text.index("Shares under drop") < text.index("When a dataset is added")
+    lines = [re.split(r" {2,}", line.strip()) for line in text.splitlines()]
+    assert ["dataset", "first", "mean", "last", "trained", "left"] in lines
+    names = drawn.verdict.winner.names
+    for place, name in enumerate(names):
+        first, second, last = told(names).shares[name]
+        row = next(line for line in lines if line[0] == name and line[1:2] == [f"{first:.2f}"])
+        mean = (first + second + last) / 3
+        assert row[1:5] == [f"{first:.2f}", f"{mean:.2f}", f"{last:.2f}", f"{drawn.mixed.realised[name]:.1%}"]
+        assert row[5:] == (["step 4: cosine of -0.4 <b>"] if place == 1 else [])
+    assert max(map(len, printed(drawn, 80).splitlines())) <= 80
+
+
+def test_the_terminal_has_last_weights_where_a_mixer_weighs(problem: Problem, view: JournalView) -> None:
+    def weighed(names):
+        return replace(told(names), weights=dict.fromkeys(names, (0.5, 0.25, 0.125)), dropped=())
+
+    text = printed(build_report(problem, told_as(view.records, mixed=weighed), view.log, name="tiny"))
+    (header,) = [line for line in text.splitlines() if "trained" in line and "weight" in line]
+    assert header.split() == ["dataset", "first", "mean", "last", "trained", "weight", "left"]
+    assert " 0.12" in text

@@ -264,7 +264,7 @@ def test_options_that_came_later_are_in_the_settings_only_where_they_change_scor
         (lambda: fine_tune("x", Balance(conflicts=5), tasks=(GROUP,)), "two or more datasets"),
         (
             lambda: fine_tune("x", Balance("multibalance"), train=COMPARING),
-            "losses that compare rows have none",
+            "losses that compare rows need whole batches",
         ),
         (
             lambda: fine_tune("x", Balance("multibalance"), lora=Lora(method="full", layers="all")),

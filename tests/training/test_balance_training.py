@@ -12,6 +12,7 @@ from test_decoders import made_examples
 from cotune import Mixture, Request
 from cotune.training import Balance, Budget, FineTune, Lora, Scoring, TaskTrain, Train
 from cotune.training.balance.choice import PLACES, made
+from cotune.training.balance.contract import Signals
 from cotune.training.balance.fitting import described
 from cotune.training.balance.gradient import BalancedGradient
 from cotune.training.forest_decoder import ForestDecoder
@@ -48,6 +49,7 @@ def balanced_gradient(model, trainee, train, *, pack_tokens=10**6, frugal=False)
         seed=0,
         frugal=frugal,
         held=held,
+        teachers={name: [p.detach() + 0.1 for p in trainee.parameters] for name in "abc"},
     )
 
 
@@ -173,6 +175,26 @@ def test_a_balanced_trial_that_was_stopped_goes_on_as_if_it_had_not_been(random_
     assert stopped.train_loss == whole.train_loss[:3]
     epochs = {task: exposure.epochs / exposure.examples for task, exposure in whole.exposure.items()}
     assert {task: seen.epochs / seen.examples for task, seen in stopped.exposure.items()} == pytest.approx(epochs)
+
+
+@pytest.mark.parametrize(("name", "options"), [("coba", {"warmup": 1}), ("mftcoder_convergence", {})])
+def test_a_replay_from_the_recorded_validation_losses_gives_the_recorded_weights(random_base, name, options):
+    """Of a trial that went through JSON; each look is recorded, and nothing else moves these weights."""
+    choice = Balance(name, options, every=2, rows=4)
+    trial = run(fine_tune(random_base, choice, budget=Budget(steps=9)), "group", "echo")
+    found = trial_from_json(json.loads(json.dumps(trial_to_json(trial)))).balancing
+    assert [step for step, _ in found.validation] == [1, 3, 5, 7, 9]
+    looks, balancer = dict(found.validation), made(choice)
+    tasks = described(list(found.weights), ["group"], {"group": 36, "echo": 36})
+    state, replayed = balancer.start(tasks), []
+    for step in found.steps:
+        told = np.array(looks[step]) if step in looks else None
+        signals = Signals(tasks, step, 9, 0, np.arange(2), np.ones(2), validation=told)
+        answer, state = balancer.weigh(signals, state)
+        replayed.append(answer.weights)
+    np.testing.assert_array_equal(np.array(replayed).T, list(found.weights.values()))
+    assert len({tuple(line) for line in np.round(replayed, 6).tolist()}) > 2
+    assert run(fine_tune(random_base, Balance("dwa")), "group", "echo").balancing.validation == ()
 
 
 @pytest.mark.parametrize("name", ["dwa", "famo", "coba", "gradnorm"])

@@ -52,6 +52,7 @@ def signals(step):
         held_gradient=torch.tensor([1.0, 0.5], dtype=torch.float64),
         saliency=torch.linspace(-1, 1, 2 * int(TOKENS.sum()), dtype=torch.float64).view(-1, 2),
         fixed=np.array([0.5, 1.0, 1.5]),
+        taught=torch.tensor(GRADIENTS[gone][:2], dtype=torch.float64),
     )
 
 
@@ -256,6 +257,8 @@ def test_tasks_have_no_order(name, installed):
             assert one is None or torch.allclose(one, two, atol=1e-9)
         if answer.examples is not None:
             np.testing.assert_allclose(other.examples, answer.examples, atol=1e-9)
+        elif answer.gradient is not None:
+            assert torch.allclose(other.gradient, answer.gradient, atol=1e-9)
         elif "gradients" in balancer.needs:  # dependent gradients make one vector in several ways
             one, two = plain.gradients.numpy(), moved["gradients"].numpy()
             np.testing.assert_allclose(other.weights @ two, answer.weights @ one, atol=1e-6)

@@ -45,6 +45,7 @@ def listened(model, answers):
             pulls.append(torch.cat([parameter.grad.flatten() for parameter in trainee.parameters]))
             return loss
 
+        step_of.needs = gradient.needs
         descent = Descent(
             gradient.decoder,
             trainee.parameters,

@@ -242,11 +242,75 @@ def test_reference_trainings_meet_lack_of_memory_as_a_trial_does(random_base, re
     assert trial.train_loss == pytest.approx(expected.train_loss, rel=1e-3)
 
 
-def test_a_cost_is_measured_without_reference_trainings(random_base):
+def test_a_cost_is_measured_without_whole_reference_trainings(random_base):
     trained = []
-    evaluate = fine_tune(random_base, mixing("ama_s"), progress=lambda told: trained.append((told.request, told.stage)))
+    evaluate = fine_tune(random_base, mixing("ama_s"), progress=lambda told: trained.append((told, told.request)))
     assert evaluate.estimate(Request(BOTH), measure=True).seconds > 0
-    assert {request.mixture for request, stage in trained if stage == "train"} == {BOTH}
+    assert max(told.total for told, _ in trained if told.stage == "train") == 2
+
+
+TWO_BATCHES = 1000.0
+"""Seconds, so many that real ones beside them do not matter."""
+
+
+def costed(monkeypatch, evaluate):
+    """Lets two batches of anything take as long, and gives what was rehearsed."""
+    asked, rehearse = [], evaluate.engine.rehearse
+
+    def told(request, drawn, exams):
+        asked.append(request)
+        rehearse(request, drawn, exams)
+        return TWO_BATCHES, 0.0
+
+    monkeypatch.setattr(evaluate.engine, "rehearse", told)
+    return asked
+
+
+def tokens_of(drawn, batches=None):
+    return sum(example.tokens for batch in drawn.batches[:batches] for example in batch)
+
+
+def test_specialists_are_part_of_the_first_trial_of_an_estimate(random_base, monkeypatch):
+    """By their tokens; those of a mapping are never trained."""
+    evaluate = fine_tune(random_base, mixing("ama_s"), budget=Budget(epochs=1))
+    asked = costed(monkeypatch, evaluate)
+    found = evaluate.estimate(Request(BOTH), measure=True)
+    plans = [evaluate.engine.plan(Request(Mixture.of([name]))) for name in BOTH.names]
+    expected = TWO_BATCHES * sum(map(tokens_of, plans)) / tokens_of(plans[0], 2)
+    assert found.first_seconds == pytest.approx(expected, rel=0.01)
+    assert found.seconds == TWO_BATCHES * found.steps / 2
+    assert (found.references, found.first_references) == (0, 2)
+    assert asked == [Request(BOTH)] * 2 + [Request(Mixture.of([BOTH.names[0]]))] * 2
+    known = fine_tune(random_base, mixing("ama_s", reference={"group": 1.0, "echo": 1.0}))
+    costed(monkeypatch, known)
+    without = known.estimate(Request(BOTH), measure=True)
+    assert (without.first_seconds, without.references, without.first_references) == (0.0, 0, 0)
+
+
+def test_a_proxy_is_part_of_each_trial_of_an_estimate(random_base, monkeypatch):
+    evaluate = fine_tune(random_base, mixing("doremi"))
+    costed(monkeypatch, evaluate)
+    found = evaluate.estimate(Request(BOTH), measure=True)
+    assert found.seconds == pytest.approx(2 * TWO_BATCHES * found.steps / 2, rel=0.01)
+    assert (found.first_seconds, found.references, found.first_references) == (0.0, 1, 0)
+
+
+@pytest.mark.parametrize(("name", "reference"), [("ama_r", "specialists"), ("doremi", "proxy"), ("doremi", "base")])
+def test_what_is_said_to_come_beforehand_is_what_is_trained_and_read(random_base, monkeypatch, name, reference):
+    evaluate = fine_tune(random_base, mixing(name, reference=reference))
+    request, engine = Request(BOTH), evaluate.engine
+    before = engine.beforehand(request, engine.plan(request))
+    shop, trained, read = type(engine._guides._shop), [], []
+    train, losses = shop.train, shop.losses
+    monkeypatch.setattr(shop, "train", lambda self, asked: trained.append(asked) or train(self, asked))
+    monkeypatch.setattr(shop, "losses", lambda self, state, rows: read.extend(rows) or losses(self, state, rows))
+    run(evaluate)
+    assert set(trained) == set(before.requests)
+    assert {row.id for row in read} == {row.id for row in before.rows}
+    assert len(read) == len(before.rows)
+    run(evaluate)
+    assert len(trained) == (2 if before.is_each and reference == "proxy" else 1) * len(before.requests)
+    assert len(read) == (2 if before.is_each else 1) * len(before.rows)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from cotune.training.mix.doremi import DoReMi
 from cotune.training.mix.drop import Drop
 from cotune.training.mix.grape import Grape
 from cotune.training.mix.msft import MSft
+from cotune.training.mix.stop_and_go import StopAndGo
 
 STEPS = 5
 
@@ -213,6 +214,35 @@ def test_msft_keeps_the_last_dataset_and_without_back_its_bests():
     assert answers[1].shares.tolist() == [0.0, 1.0]
     assert answers[-1].shares.tolist() == [0.0, 1.0]
     assert all(answer.back is None and answer.keep == () for answer in answers)
+
+
+def test_stop_and_go_by_hand():
+    """Task 0 stands still from look 2 on: stopped at look 4; at look 6 it is 2 % above its best and goes again."""
+    tasks, start = tasks_of(3), [0.5, 0.25, 0.25]
+    first = [1.0, 0.8, 0.8, 0.8, 0.801, 0.816, 0.816, 0.816]
+    told = [{"validation": np.array([loss, 0.9**look, 0.8**look])} for look, loss in enumerate(first)]
+    told.insert(4, {})  # a step without a look changes nothing
+    slow = [0.125 / 0.625, 0.25 / 0.625, 0.25 / 0.625]
+    answers = trace(StopAndGo(slip=0.01), tasks, told, start)
+    expected = [start, start, start, slow, slow, slow, start, start, slow]
+    np.testing.assert_allclose([answer.shares for answer in answers], expected, atol=1e-6, rtol=0)
+
+
+def test_stop_and_go_compares_as_far_back_as_its_patience_and_stops_all_if_need_be():
+    tasks, still = tasks_of(2), {"validation": np.array([1.0, 1.0])}
+    slowly = [{"validation": np.array([1.0 - 0.0008 * look, 1.0])} for look in range(5)]
+    shares = [answer.shares.tolist() for answer in trace(StopAndGo(), tasks, slowly)]
+    assert shares[2] == pytest.approx([0.8, 0.2])  # 0.16 % in two looks is a fall
+    assert trace(StopAndGo(patience=1), tasks, slowly)[1].shares.tolist() == [0.5, 0.5]  # 0.08 % in one is none
+    assert trace(StopAndGo(), tasks, [still] * 4)[3].shares.tolist() == [0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"), [({"gap": 0.5}, ">= 1"), ({"slip": 0.0}, "slip > 0"), ({"patience": 0}, "patience")]
+)
+def test_stop_and_go_refuses_options_out_of_range(options, message):
+    with pytest.raises(ValueError, match=message):
+        StopAndGo(**options)
 
 
 def test_raised_shares_sum_to_1_and_keep_zeros():

@@ -74,6 +74,8 @@ def show(found: "Inspection") -> None:
     if found.cost is not None:
         time = "" if found.cost.seconds is None else f", about {duration(found.cost.seconds)} on this machine"
         print_text(f"\nCost: {found.cost.fine_tunings} fine-tunings, {found.cost.tokens:,} training tokens{time}")
+        if found.cost.references:
+            print_text(f"Beside them: {found.cost.references} reference trainings, in the time but not in the tokens")
     for line in found.warnings:
         print_text(f"Warning: {one_line(line)}")
 

@@ -50,11 +50,15 @@ class DatasetFacts:
 
 @dataclass(frozen=True)
 class Cost:
-    """What the study will cost: fine-tunings, training tokens in all, seconds if they were measured."""
+    """What the study will cost: fine-tunings, training tokens in all, seconds if they were measured.
+
+    `references` are trainings beside those, for losses to compare with or teachers; their time is in the seconds.
+    """
 
     fine_tunings: int
     tokens: int
     seconds: float | None
+    references: int = 0
 
 
 @dataclass(frozen=True)
@@ -192,6 +196,6 @@ def _with_cost(found: Inspection, fine_tune: FineTune, request: Request, trials:
         found,
         shares=dict(drawn.exposure),
         phases=drawn.lessons if fine_tune.setup.train.curriculum != Curriculum() else (),
-        cost=Cost(trials, one.tokens * trials, seconds),
+        cost=Cost(trials, one.tokens * trials, seconds, one.references * trials + one.first_references),
         warnings=(*found.warnings, *fine_tune.warnings()),
     )

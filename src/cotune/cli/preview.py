@@ -9,7 +9,12 @@ from cotune.study.phases import spent
 
 
 def preview(search: Search, *, as_json: bool) -> int:
-    """Prints the requests that a run would begin with, or why it would make none; trains and writes nothing."""
+    """Prints the requests that a run would begin with, or why it would make none; trains and writes nothing.
+
+    Raises:
+        ValueError: a run would be refused.
+    """
+    search.check()
     used, limit = spent(search.study.records()), search.plan.trials
     step = search.study.upcoming(search.plan, sampler=search.sampler)
     ended, following = (step, []) if isinstance(step, Stopped) else (None, step)

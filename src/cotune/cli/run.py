@@ -44,6 +44,9 @@ def run(
     mixing: Annotated[
         str | None, typer.Option(metavar="NAME", help="How the datasets' shares change while they train.")
     ] = None,
+    curriculum: Annotated[
+        str | None, typer.Option(metavar="NAME", help="In which order the datasets are shown while they train.")
+    ] = None,
     seed: SearchSeed = None,
     batch: Annotated[int | None, typer.Option(metavar="N", help="Fine-tunings proposed together.")] = None,
     objective: Annotated[
@@ -88,6 +91,7 @@ def run(
         "search.sampler": sampler,
         "train.balancer.name": balancer,
         "train.mixing.name": mixing,
+        "train.curriculum.name": curriculum,
         "search.seed": seed,
         "search.batch": batch,
     }

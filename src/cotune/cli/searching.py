@@ -85,6 +85,18 @@ class Search:
         journal.rebuild(self.opened.folder)
         say(f"The journal in {self.opened.folder} was made again from its trials; the old one is kept beside it.")
 
+    def check(self) -> None:
+        """Refuses settings that cannot work with the datasets, before anything is trained or written.
+
+        Raises:
+            ValueError: says which, why, and what to do.
+        """
+        cache = cache_root() / "trunk"
+        factory = evaluation(self.opened.config, self.problem.tasks, folder=self.opened.base, cache=cache)
+        if not isinstance(factory, OwnEvaluation):  # whose module may be heavy, and is imported where it runs
+            factory()
+        check_rivals(self.opened, self.problem.tasks, cache)
+
     def run(self) -> int:
         """Runs the study to its end, prints what came out and gives the exit code.
 
@@ -92,7 +104,7 @@ class Search:
             FileNotFoundError: a folder to reuse holds no study.
             ValueError: the study cannot begin or go on; see `Study.run`.
         """
-        check_rivals(self.opened, self.problem.tasks, cache_root() / "trunk")
+        self.check()
         code = self.execute()
         if code == OK and self.opened.config.search.balancers:
             code = try_balancers(self, self.study.verdict())

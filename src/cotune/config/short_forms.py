@@ -10,7 +10,7 @@ def write_out(data: dict[str, YamlValue]) -> dict[str, YamlValue]:
     {'targets': {'a': 1}, 'size_policy': {'kind': 'equal'}, 'scoring': {'dev_rows': 8}}
 
     Raises:
-        ValueError: dev_rows is given twice.
+        ValueError: dev_rows is given twice, or a curriculum is an empty list.
     """
     full = dict(data)
     if "targets" in full:
@@ -59,6 +59,11 @@ def _named(value: YamlValue) -> YamlValue:
 
 def _curriculum(value: YamlValue) -> YamlValue:
     """A name, a list of stages, or the full form; a stage may list its datasets where parts are equal."""
+    if value == []:
+        raise ValueError(
+            "train.curriculum is an empty list of stages, which would show nothing. List stages, name a curriculum, or "
+            "leave it out."
+        )
     if isinstance(value, list):
         value = {"stages": value}
     if not isinstance(value, dict) or not isinstance(stages := value.get("stages"), list):

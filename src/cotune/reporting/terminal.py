@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cotune.reporting.balance import Balanced, Conflict
+from cotune.reporting.balance_mixed import MixedTrial
 from cotune.reporting.front_chart import place_of
 from cotune.reporting.html import duration
 from cotune.reporting.report import Report
@@ -45,6 +46,8 @@ def render_terminal(report: Report, console: Console) -> None:
         console.print(_contest(report.contest, report.unit))
     if report.balanced is not None:
         console.print(_weights(report.balanced))
+    if report.mixed is not None:
+        console.print(_shares(report.mixed))
     bars = console.width >= ROOMY
     if report.effects:
         console.print(_effects(report.effects, f"When a dataset is added, {report.unit}", bars=bars))
@@ -150,6 +153,19 @@ def _weights(found: Balanced) -> Table:
         own = found.weights.get(name)
         shown = [f"{own[0]:.2f}", f"{fmean(own):.2f}", f"{own[-1]:.2f}"] if own else ["–"] * 3
         table.add_row(plain(name), *shown, plain(_against(found.conflicts, name)))
+    return table
+
+
+def _shares(found: MixedTrial) -> Table:
+    columns = ["dataset", "first", "mean", "last", "trained", *(["weight"] if found.weights else []), "left"]
+    title = f"\nShares under {found.mixing} in trial of {found.mixture}, and what was trained of all tokens"
+    table = _table(title, columns, columns[1:-1])
+    left = {name: f"step {step}: {reason}" for step, name, reason in found.dropped}
+    for name, own in found.shares.items():
+        shown = [f"{own[0]:.2f}", f"{fmean(own):.2f}", f"{own[-1]:.2f}", f"{found.realised[name]:.1%}"]
+        if found.weights:
+            shown.append(f"{found.weights[name][-1]:.2f}" if name in found.weights else "–")
+        table.add_row(plain(name), *shown, plain(left.get(name, "")))
     return table
 
 

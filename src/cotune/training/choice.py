@@ -19,12 +19,13 @@ def trunk_of(model: LanguageModel, depth: int, *, cache: Path | None) -> Trunk |
     return Trunk(model, depth, cache=cache) if depth else None
 
 
-def choose_decoder(model: LanguageModel, trunk: Trunk | None, *, longest: int) -> Decoder:
+def choose_decoder(model: LanguageModel, trunk: Trunk | None, *, longest: int, cut: int = 0) -> Decoder:
     """Gives the fast decoder for `model`, or with a warning the plain one if it does not fit; `longest` is in tokens.
 
-    Sequences must be seen whole: a sliding window shorter than `longest` is not kept by the fast decoder.
+    The trained layers begin at `cut`. Sequences must be seen whole: a sliding window shorter than `longest` is not kept
+    by the fast decoder.
     """
-    forest, padded = ForestDecoder(model, trunk), PaddedDecoder(model)
+    forest, padded = ForestDecoder(model, trunk, cut=cut), PaddedDecoder(model, cut=cut)
     reason = _misfit(model, forest, padded, longest)
     if reason is None:
         return forest

@@ -43,6 +43,28 @@ def below(layers: Sequence[nn.Module], depth: int) -> Iterator[list[torch.Tensor
 
 
 @contextmanager
+def scaled(layer: nn.Module, factors: torch.Tensor) -> Iterator[None]:
+    """Multiplies the states that a layer is given, [row, token, width], by `factors` [row, token]."""
+
+    def scale(
+        _: nn.Module, given: tuple[torch.Tensor, ...], named: dict[str, torch.Tensor]
+    ) -> tuple[tuple[torch.Tensor, ...], dict[str, torch.Tensor]]:
+        if given:
+            return (_times(given[0], factors), *given[1:]), named
+        return given, {**named, "hidden_states": _times(named["hidden_states"], factors)}
+
+    hook = layer.register_forward_pre_hook(scale, with_kwargs=True)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def _times(states: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
+    return states * factors[:, :, None].to(states)
+
+
+@contextmanager
 def parted(output_layer: nn.Module) -> Iterator[list[tuple[torch.Tensor, torch.Tensor]]]:
     """Cuts the graph under the output layer; the list then holds the states below the cut and the leaf above it."""
     sides: list[tuple[torch.Tensor, torch.Tensor]] = []

@@ -27,6 +27,7 @@ from cotune.training.memory import within_memory
 from cotune.training.mix.choice import FIXED
 from cotune.training.mix.gradient import MixedGradient
 from cotune.training.mix.making import Shop
+from cotune.training.mix.references import Beforehand
 from cotune.training.mixing import Plan, exposed, plan
 from cotune.training.model import device_of
 from cotune.training.quantize import within_reach
@@ -107,6 +108,10 @@ class Engine:
         setup, (pool, _) = self.setup, self._guides.rows(request.mixture.names)
         lessons = Lessons(timetable(setup.train.curriculum), frozenset(setup.targets), self.difficulty)
         return plan(request, pool, budget=setup.budget, policy=setup.size_policy, train=setup.train, lessons=lessons)
+
+    def beforehand(self, request: Request, drawn: Plan) -> Beforehand:
+        """Gives what has to be trained and read before `request` can train, for references or teachers."""
+        return self._guides.beforehand(request, drawn)
 
     def exams(self, split: Split, count: int | None) -> list[Exam]:
         """Gives the exams on `count` rows of a split, the same for every trial."""

@@ -8,7 +8,8 @@ class Example:
     """One row as tokens: the prompt, then the answer with its end of text.
 
     `cuts` are positions up to which other examples have the same tokens, so that the work on them can be shared.
-    `truncated` tells that tokens were left out to keep within the longest length.
+    `truncated` tells that tokens were left out to keep within the longest length. `scale` is a factor on what the
+    trained layers are given of its own prompt (see `own`).
     """
 
     task: str
@@ -17,6 +18,7 @@ class Example:
     answer: tuple[int, ...]
     cuts: tuple[int, ...] = ()
     truncated: bool = False
+    scale: float = 1.0
 
     @property
     def ids(self) -> tuple[int, ...]:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 class Estimate:
     """What one request will cost: training tokens, examples and steps, scored rows, and the seconds if measured.
 
-    `first_seconds` is what the first trial takes on top, to fill the cache.
+    `first_seconds` is what the first trial takes on top, to fill the cache. `references` are the trainings that each
+    trial needs beside its own, for the losses that a mixer compares with; `first_references` those that the first needs
+    on top, once for all trials of a process. Their time is in the seconds, their tokens are not in the tokens.
     """
 
     tokens: int
@@ -29,6 +31,8 @@ class Estimate:
     scored_rows: int
     seconds: float | None = None
     first_seconds: float | None = None
+    references: int = 0
+    first_references: int = 0
 
 
 class FineTune:
@@ -98,8 +102,10 @@ class FineTune:
             return Estimate(0, 0, 0, rows)
         drawn = self.engine.plan(request)
         tokens = sum(exposure.tokens for exposure in drawn.exposure.values())
-        seconds = measured_seconds(self.engine, request, drawn) if measure else (None, None)
-        return Estimate(tokens, len(drawn.examples), len(drawn.batches), rows, *seconds)
+        seconds, more = measured_seconds(self.engine, request, drawn) if measure else (None, None)
+        before = self.engine.beforehand(request, drawn)
+        each, first = (len(before.requests), 0) if before.is_each else (0, len(before.requests))
+        return Estimate(tokens, len(drawn.examples), len(drawn.batches), rows, seconds, more, each, first)
 
     def fit(self, request: Request) -> "Adapter":
         """Gives the adapter that `request` trains; it can be saved, and scored with `score`.

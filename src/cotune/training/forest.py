@@ -20,10 +20,11 @@ PACK_TOKENS = 512
 
 @dataclass(frozen=True)
 class Node:
-    """A run of tokens after those of its parent; two nodes with the same tokens and ancestors are the same."""
+    """A run of tokens after those of its parent; two nodes with the same tokens, scale and ancestors are the same."""
 
     parent: "Node | None"
     ids: tuple[int, ...]
+    scale: float = 1.0
 
     @property
     def line(self) -> tuple["Node", ...]:
@@ -41,7 +42,7 @@ def leaf(example: Example) -> Node:
     ids, node = example.ids, None
     edges = sorted({0, *(cut for cut in example.cuts if 0 < cut < len(ids)), len(ids)})
     for start, end in pairwise(edges):
-        node = Node(node, ids[start:end])
+        node = Node(node, ids[start:end], example.scale if end > example.own.start else 1.0)
     if node is None:
         raise ValueError(f"Row {example.id!r} of {example.task!r} has no tokens.")
     return node

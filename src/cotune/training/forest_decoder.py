@@ -1,11 +1,11 @@
 """The fast decoder: common beginnings run once per pack, frozen layers once per study."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 
 import torch
 
-from cotune.training.cut import above, parted
+from cotune.training.cut import above, parted, scaled
 from cotune.training.decoder import Generation, Reading, answer_losses
 from cotune.training.example import Example
 from cotune.training.forest import Forest, leaf, packs, plant
@@ -17,14 +17,18 @@ from cotune.training.trunk import Trunk
 
 
 class ForestDecoder:
-    """A decoder that lays examples out as a forest; with a trunk only the layers above the cut run."""
+    """A decoder that lays examples out as a forest; with a trunk only the layers above the cut run.
 
-    def __init__(self, model: LanguageModel, trunk: Trunk | None = None) -> None:
+    The trained layers begin at `cut`, which is where a trunk ends.
+    """
+
+    def __init__(self, model: LanguageModel, trunk: Trunk | None = None, *, cut: int = 0) -> None:
         self._model = model
         self._layers = model.layers
         self._trunk = trunk
         self.uses_trunk = trunk is not None
         self._depth = trunk.depth if trunk else 0
+        self._cut = self._depth or cut
 
     def split(self, examples: Sequence[Example], limit: int) -> list[list[Example]]:
         """Splits examples, in order, into packs whose forests hold at most `limit` tokens."""
@@ -83,7 +87,9 @@ class ForestDecoder:
         pairs = zip(forest.places, examples, strict=True)
         columns = torch.tensor([places[spot] for places, example in pairs for spot in example.predictors])
         keep, order = (columns, columns) if apart else torch.unique(columns, return_inverse=True)
-        with self._entering(forest):
+        with ExitStack() as stack:
+            stack.enter_context(self._entering(forest))
+            stack.enter_context(self._scaling(forest, examples))
             logits: torch.Tensor = self._model.module(
                 input_ids=forest.ids,
                 position_ids=forest.positions,
@@ -98,6 +104,14 @@ class ForestDecoder:
         if self._trunk is None:
             return nullcontext()
         return above(self._layers, self._depth, self._trunk.states(forest.nodes)[None])
+
+    def _scaling(self, forest: Forest, examples: Sequence[Example]) -> AbstractContextManager[None]:
+        if all(example.scale == 1 for example in examples):
+            return nullcontext()
+        factors = torch.ones(forest.ids.shape)  # [1, token]
+        for places, example in zip(forest.places, examples, strict=True):
+            factors[0, [places[spot] for spot in example.own]] = example.scale
+        return scaled(self._layers[self._cut], factors)
 
     def _drafts(
         self, forest: Forest, examples: Sequence[Example], logits: torch.Tensor, past: Past, generation: Generation

@@ -59,8 +59,9 @@ def load(setup: Setup, report: Callable[[Progress], None]) -> Loaded:
     longest = max(setup.train.length_of(task.name) for task in setup.tasks)
     longest += setup.scoring.max_new_tokens or LONGEST_OUTPUT
     _check_length(model.module.config.get_text_config().to_dict(), longest)
-    trunk = trunk_of(model, model.depth(setup.lora) if is_worth(setup, model, encoder) else 0, cache=setup.cache)
-    return Loaded(model, encoder, trunk, choose_decoder(model, trunk, longest=longest))
+    cut = model.depth(setup.lora)
+    trunk = trunk_of(model, cut if is_worth(setup, model, encoder) else 0, cache=setup.cache)
+    return Loaded(model, encoder, trunk, choose_decoder(model, trunk, longest=longest, cut=cut))
 
 
 def _check_length(config: Mapping[str, object], longest: int) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import nn
 
-from cotune.training.balance.gradient import BalancedGradient, Memory
+from cotune.training.balance.gradient import BalancedGradient
+from cotune.training.balance.memory import Memory
 from cotune.training.decoder import Decoder
 from cotune.training.errors import check_finite
 from cotune.training.example import Example
@@ -68,7 +69,9 @@ class Descent:
         self._decoder, self._parameters, self._batches = decoder, parameters, batches
         self._train, self._pack_tokens, self._progress = train, pack_tokens, progress
         self._stakes = stakes
-        self._optimizer = torch.optim.AdamW(parameters, lr=train.lr, betas=train.betas, weight_decay=train.weight_decay)
+        smoothed = balanced is not None and "momentum" in balanced.needs
+        betas = (0.0, train.betas[1]) if smoothed else train.betas
+        self._optimizer = torch.optim.AdamW(parameters, lr=train.lr, betas=betas, weight_decay=train.weight_decay)
 
     def advance(self, until: int) -> None:
         """Trains up to and with step `until`.

@@ -5,13 +5,13 @@ tests compare the fast one with.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import nn
 from transformers import GenerationConfig
 
-from cotune.training.cut import parted
+from cotune.training.cut import parted, scaled
 from cotune.training.decoder import Generation, Reading, answer_losses
 from cotune.training.example import Example
 from cotune.training.model import LanguageModel
@@ -19,10 +19,10 @@ from cotune.training.states import listening
 
 
 class PaddedDecoder:
-    """A decoder that pads examples to one length."""
+    """A decoder that pads examples to one length; the trained layers begin at `cut`."""
 
-    def __init__(self, model: LanguageModel) -> None:
-        self._model = model
+    def __init__(self, model: LanguageModel, *, cut: int = 0) -> None:
+        self._model, self._cut = model, cut
         self.uses_trunk = False
 
     def split(self, examples: Sequence[Example], limit: int) -> list[list[Example]]:
@@ -43,7 +43,8 @@ class PaddedDecoder:
         mask = torch.tensor([[1] * example.tokens + [0] * (longest - example.tokens) for example in examples])
         rows = torch.tensor([row for row, example in enumerate(examples) for _ in example.predictors])
         columns = torch.tensor([column for example in examples for column in example.predictors])
-        with only_at(self._model.module.get_output_embeddings(), rows, columns):
+        output = self._model.module.get_output_embeddings()
+        with only_at(output, rows, columns), self._scaling(examples, longest):
             out = self._model.module(
                 input_ids=ids.to(self._model.device),
                 attention_mask=mask.to(self._model.device),
@@ -51,6 +52,14 @@ class PaddedDecoder:
             )
         logits: torch.Tensor = out.logits[0]
         return logits
+
+    def _scaling(self, examples: Sequence[Example], longest: int) -> AbstractContextManager[None]:
+        if all(example.scale == 1 for example in examples):
+            return nullcontext()
+        factors = torch.ones(len(examples), longest)
+        for row, example in enumerate(examples):
+            factors[row, example.own.start : example.own.stop] = example.scale
+        return scaled(self._model.layers[self._cut], factors)
 
     def read_states(self, examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
         """Gives the logits, and the mean last hidden state of each row's own prompt, [example, hidden]."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from cotune.training.balance.gradient import Memory
+from cotune.training.balance.memory import Memory
 from cotune.training.decoder import Decoder
 from cotune.training.example import Example
 from cotune.training.likelihood import choices
@@ -36,9 +36,13 @@ class Halt:
 
     @property
     def nbytes(self) -> int:
-        """What it takes of memory, about: the weights and two moments of each, and so each copy to go back to."""
+        """What it takes of memory, about: the weights and two moments of each, and so each copy to go back to.
+
+        What a balancer or a mixer remembers counts as well.
+        """
         copies = len(self.memory.copies) if isinstance(self.memory, MixMemory) else 0
-        return 3 * (1 + copies) * sum(int(weight.nbytes) for weight in self.state.values())
+        known = sum(int(array.nbytes) for array in self.memory.state.values()) if self.memory else 0
+        return known + 3 * (1 + copies) * sum(int(weight.nbytes) for weight in self.state.values())
 
 
 def rungs(request: Request, steps: int, points: int) -> dict[int, float]:

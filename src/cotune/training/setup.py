@@ -74,10 +74,10 @@ class Setup:
                 _check_rows(task)
 
     def _check_balancer(self) -> None:
-        if self.train.compares and self._balancer_needs & {"clipped", "hidden", "saliency"}:
+        if self.train.compares and self._balancer_needs & {"clipped", "hidden", "saliency", "teachers"}:
             raise ValueError(
-                f"Balancer {self.train.balancer.name!r} takes gradients of single rows or tokens; losses that compare "
-                "rows have none. Choose another loss or balancer."
+                f"Balancer {self.train.balancer.name!r} looks at rows, tokens or packs by themselves; losses that "
+                "compare rows need whole batches. Choose another loss or balancer."
             )
         if self.lora.method == "full" and self.lora.top is None and self._balancer_needs & {"hidden", "saliency"}:
             raise ValueError(

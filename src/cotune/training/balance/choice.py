@@ -40,6 +40,7 @@ PLACES: Mapping[str, str] = {
     "hyper_gradient": "hyper_gradient:HyperGradient",
     "task_sam": "task_sam:TaskSam",
     "rep_mtl": "rep_mtl:RepMtl",
+    "dot": "dot:Dot",
 }
 """Module and class of each balancer, below this package; `equal` is none, and costs nothing."""
 

@@ -36,6 +36,9 @@ Need: TypeAlias = Literal[
     "densities",
     "confidences",
     "clipped",
+    "teachers",
+    "momentum",
+    "scaled",
 ]
 """What is computed only if asked: losses of the batch before its step, gradients by task, losses on held-out rows, and
 losses of the batch before, after its step. `hidden`: the gradients are at the hidden state under the output layer, in
@@ -43,11 +46,15 @@ place of those of trained parameters; `saliency`: they come by answer token, and
 shifted parameters; `held_gradient`: gradients come at some steps only, with that of the targets on held-out rows.
 `auxiliaries`: it is of use only where a dataset is no target. `plain`: it answers for the record alone. Of single rows:
 how common their class is, how much they look like those of the targets, and how sure their answer is. `clipped`:
-gradients by task are sums over examples, each cut to the length that the state has as `clip`."""
+gradients by task are sums over examples, each cut to the length that the state has as `clip`. `teachers`: a model is
+trained on each task alone first, and the gradient of the distance from these at the `temperature` of the state comes
+beside that of the loss. `momentum`: it smooths gradients itself, so that the optimiser does not.
+`scaled`: what the trained layers are given of auxiliary rows is multiplied by their own confidence, as the state's
+`scaling` says: to that power, and no smaller than that."""
 
 HELD: frozenset[Need] = frozenset({"validation", "held_gradient"})
 """What is measured on rows that are held out of the training."""
-UNDROPPED: frozenset[Need] = HELD | {"after"}
+UNDROPPED: frozenset[Need] = HELD | {"after", "teachers"}
 """What is measured without dropout."""
 
 
@@ -64,6 +71,11 @@ class Tasks:
         """Equal weights, [task]."""
         return np.full(len(self.names), 1 / len(self.names))
 
+    @property
+    def auxiliary(self) -> NDArray[np.bool_]:
+        """Which tasks are no targets, [task]; all of them where all are."""
+        return np.full(len(self.targets), True) if all(self.targets) else ~np.array(self.targets)
+
 
 @dataclass(frozen=True)
 class Signals:
@@ -76,8 +88,9 @@ class Signals:
     `gradients` are [present task, parameter], or [present task, width] at the hidden state; `ahead` gives those at the
     parameters plus a shift of each task's own, of the same shape and with the same dropout. `held_gradient` is that of
     the sum of the targets' losses on held-out rows, [parameter]. `saliency` is the gradient of each answer token's loss
-    at the hidden state, [answer token, width]. `fixed` are the factors of `train.weights`, [task], with mean 1; only
-    what goes into `Answer.extra` is to be multiplied by them.
+    at the hidden state, [answer token, width]. `taught` are the gradients of the batch's loss under equal weights and
+    of its distillation loss, [2, parameter]. `fixed` are the factors of `train.weights`, [task], with mean 1; only what
+    goes into `Answer.extra` is to be multiplied by them.
 
     What is known of rows is [example]: `class_shares` the share of its class among its task's train rows times the
     number of classes, NaN without labels; `densities` how many times as often it would occur among the targets' rows, 1
@@ -103,6 +116,7 @@ class Signals:
     ahead: "Callable[[torch.Tensor], torch.Tensor] | None" = None
     held_gradient: "torch.Tensor | None" = None
     saliency: "torch.Tensor | None" = None
+    taught: "torch.Tensor | None" = None
     fixed: Array | None = None
 
     @property

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from cotune.task import Task
-from cotune.training.balance.contract import Array, Need
+from cotune.training.balance.contract import Array, Need, Tasks
 from cotune.training.balance.density import density_ratios
 from cotune.training.example import Example
 from cotune.training.loss.fitting import HAVING_LABELS
@@ -30,6 +30,15 @@ class Facts:
 def values_of(known: Mapping[Key, float], batch: Sequence[Example]) -> Array:
     """Gives what is known of each example, [example]; NaN where nothing is."""
     return np.array([known.get((example.task, example.id), np.nan) for example in batch])
+
+
+def scaled(
+    batch: Sequence[Example], known: Mapping[Key, float], tasks: Tasks, power: float, least: float
+) -> list[Example]:
+    """Gives a batch in which auxiliary rows have the scale max(confidence, least)^power; those without one keep 1."""
+    auxiliary = {name for name, is_auxiliary in zip(tasks.names, tasks.auxiliary, strict=True) if is_auxiliary}
+    sure = [known.get((each.task, each.id), 1.0) if each.task in auxiliary else 1.0 for each in batch]
+    return [replace(each, scale=max(own, least) ** power) for each, own in zip(batch, sure, strict=True)]
 
 
 def facts_of(

@@ -37,12 +37,25 @@ def check_fit(choice: Balance, tasks: Sequence[Task], targets: Sequence[str]) ->
             "Name fewer targets, or leave train.balancer at 'equal'."
         )
     _check_rows(choice.name, balancer.needs, tasks, targets)
-    balancer.start(described(names, targets, {task.name: len(task.rows.get("train", ())) for task in tasks}))
+    mixture = described(names, targets, {task.name: len(task.rows.get("train", ())) for task in tasks})
+    state = balancer.start(mixture)
+    if "scaled" in balancer.needs and state["scaling"][0] > 0:
+        auxiliary = [task for task, is_auxiliary in zip(tasks, mixture.auxiliary, strict=True) if is_auxiliary]
+        _check_confidence(choice.name, auxiliary)
 
 
 def described(names: Sequence[str], targets: Sequence[str], rows: Mapping[str, int]) -> Tasks:
     """Gives what a balancer is told of the tasks `names`, in that order."""
     return Tasks(tuple(names), tuple(name in targets for name in names), tuple(rows[name] for name in names))
+
+
+def _check_confidence(name: str, tasks: Sequence[Task]) -> None:
+    """Refuses to scale rows by a field that none of the auxiliary datasets has."""
+    if not any(CONFIDENCE in row.fields for task in tasks for row in task.rows.get("train", ())):
+        raise ValueError(
+            f"Balancer {name!r} scales inputs by the rows' confidence; none of {[task.name for task in tasks]} has it. "
+            "Name its column under columns: {confidence: ...}, or use strategy 'output'."
+        )
 
 
 def _check_rows(name: str, needs: Collection[Need], tasks: Sequence[Task], targets: Sequence[str]) -> None:

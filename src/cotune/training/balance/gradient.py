@@ -9,13 +9,14 @@ import torch
 from torch import nn
 
 from cotune.training.balance.ahead import again, chance
-from cotune.training.balance.confidence import Confidence
-from cotune.training.balance.contract import Answer, Array, Balancer, Need, Signals, State, Tasks, told
-from cotune.training.balance.facts import Facts, values_of
+from cotune.training.balance.contract import Answer, Array, Balancer, Need, Signals, Tasks, told
+from cotune.training.balance.facts import Facts, scaled, values_of
 from cotune.training.balance.hidden import by_owner
-from cotune.training.balance.losses import answer_tokens, by_task, example_means, give_gradient, owners
+from cotune.training.balance.losses import answer_tokens, by_task, example_means, filled, give_gradient, owners
+from cotune.training.balance.memory import Memory
 from cotune.training.balance.passes import Passes
-from cotune.training.balance.record import Record, cosines
+from cotune.training.balance.record import cosines
+from cotune.training.balance.teachers import Weights, taught
 from cotune.training.decoder import Decoder
 from cotune.training.errors import check_finite
 from cotune.training.example import Example
@@ -24,26 +25,14 @@ from cotune.training.settings import Train
 from cotune.trial import Balancing
 
 
-@dataclass(frozen=True)
-class Memory:
-    """What is remembered between steps: the balancer's state, the batch before with its losses [task], the record.
-
-    `confidence` is how sure the model was of rows, where the balancer asks.
-    """
-
-    state: State
-    last: tuple[Sequence[Example], Array] | None = None
-    record: Record = field(default_factory=Record)
-    confidence: Confidence = field(default_factory=Confidence)
-
-
 @dataclass
 class BalancedGradient:
     """Adds the gradient of each batch in turn as the balancer wants it.
 
     Losses that the balancer asks for keep the graphs of all packs of a batch; with `frugal` they are measured in a pass
     of their own instead. `held` are the rows of each task that looks at other rows than those of a batch are taken on.
-    `still` switches dropout off, if there is any. With the `memory` of another it goes on as that one would have.
+    `still` switches dropout off, if there is any; `teachers` are weights of each task's specialist. With the `memory`
+    of another it goes on as that one would have.
     """
 
     balancer: Balancer
@@ -59,6 +48,7 @@ class BalancedGradient:
     still: Callable[[], AbstractContextManager[None]] | None = None
     stakes: Mapping[str, Stakes] = field(default_factory=dict)
     facts: Facts = field(default_factory=Facts)
+    teachers: Mapping[str, Weights] = field(default_factory=dict)
     memory: Memory = field(init=False)
     passes: Passes = field(init=False)
 
@@ -99,7 +89,9 @@ class BalancedGradient:
         if "plain" in self.needs:
             return None
         batch = self._sorted(batch)
-        if self.needs & {"hidden", "saliency"}:
+        if "teachers" in self.needs:
+            means = self._learn(batch, step)
+        elif self.needs & {"hidden", "saliency"}:
             means = self._through(batch, step)
         elif "gradients" in self.needs and self._looks_now(step):
             means = self._merge(batch, step)
@@ -148,6 +140,12 @@ class BalancedGradient:
         give_gradient(self.parameters, merged if answer.extra is None else merged + answer.extra)
         return losses
 
+    def _learn(self, batch: Sequence[Example], step: int) -> Array:
+        """Sets the gradient merged from those of loss and distillation, and gives the losses, [example]."""
+        pair, losses = taught(self.passes, batch, step, self.teachers, float(self.memory.state["temperature"][0]))
+        give_gradient(self.parameters, told(self._ask(batch, step, losses, pair=pair).gradient))
+        return losses
+
     def _through(self, batch: Sequence[Example], step: int) -> Array:
         """Adds the gradient merged at the hidden state in one pass down the layers, and gives the losses, [example]."""
         owner, tokens, twice = owners(self.tasks.names, batch), answer_tokens(batch), "saliency" in self.needs
@@ -183,10 +181,10 @@ class BalancedGradient:
         ahead: Callable[[torch.Tensor], torch.Tensor] | None = None,
         held_gradient: torch.Tensor | None = None,
         saliency: torch.Tensor | None = None,
+        pair: torch.Tensor | None = None,
     ) -> Answer:
         """Gives the balancer's answer for a batch whose losses [example] and gradients are known or not."""
-        names, needs = self.tasks.names, self.needs
-        facts = self.facts
+        names, needs, facts = self.tasks.names, self.needs, self.facts
         signals = Signals(
             self.tasks,
             step,
@@ -203,6 +201,7 @@ class BalancedGradient:
             ahead=ahead,
             held_gradient=held_gradient,
             saliency=saliency,
+            taught=pair,
             fixed=self._fixed(),
             class_shares=values_of(facts.class_shares, batch) if "classes" in needs else None,
             densities=values_of(facts.densities, batch) if "densities" in needs else None,
@@ -256,9 +255,7 @@ class BalancedGradient:
 
     def _filled(self, losses: Array) -> Array:
         """Gives losses [task] in which absent tasks have what was last seen of them, or the mean of the others."""
-        last = np.full(len(losses), np.nan) if self.memory.last is None else self.memory.last[1]
-        known = np.where(np.isnan(losses), last, losses)
-        return np.where(np.isnan(known), np.nanmean(losses), known)
+        return filled(losses, self.memory.last[1] if self.memory.last else losses)
 
     def _weights(self, answer: Answer, batch: Sequence[Example]) -> Array:
         """Gives the factor on each example's mean loss, [example], with the fixed weights of the settings in it.
@@ -282,7 +279,11 @@ class BalancedGradient:
         return np.asarray(fixed / fixed.mean())
 
     def _sorted(self, batch: Sequence[Example]) -> list[Example]:
-        return sorted(batch, key=lambda example: self.tasks.names.index(example.task))
+        """Gives a batch task by task, its rows as the balancer wants them scaled."""
+        ordered = sorted(batch, key=lambda example: self.tasks.names.index(example.task))
+        if "scaled" not in self.needs:
+            return ordered
+        return scaled(ordered, self.facts.confidences, self.tasks, *self.memory.state["scaling"].tolist())
 
     def _mean(self, batch: Sequence[Example], means: Array) -> float:
         """Gives the loss that equal weights would descend."""

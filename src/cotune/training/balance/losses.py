@@ -44,6 +44,17 @@ def by_task(names: Sequence[str], batch: Sequence[Example], means: Array) -> Arr
     return losses
 
 
+def filled(losses: Array, last: Array) -> Array:
+    """Gives losses [task] in which NaN is what was there `last`, or else the mean of the others.
+
+    >>> filled(np.array([1.0, np.nan, np.nan]), np.array([4.0, 3.0, np.nan])).tolist()
+    [1.0, 3.0, 1.0]
+    """
+    known = np.where(np.isnan(losses), last, losses)
+    full: Array = np.where(np.isnan(known), np.nanmean(losses), known)
+    return full
+
+
 def owners(names: Sequence[str], batch: Sequence[Example]) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
     """Gives the position of each example's task among `names`, [example]."""
     return np.array([names.index(example.task) for example in batch], dtype=np.int64)

@@ -18,11 +18,12 @@ Cosines = tuple[float | None, ...]
 
 @dataclass(frozen=True)
 class Record:
-    """The weights [task] of each step so far, and the cosines of those at which they were taken."""
+    """The weights [task] of each step so far, and cosines and validation losses [task] of those that had them."""
 
     lines: tuple[tuple[int, tuple[float, ...]], ...] = ()
     cosines: tuple[tuple[int, Cosines], ...] = ()
     spent: tuple[tuple[float, ...], ...] = ()
+    looks: tuple[tuple[int, tuple[float, ...]], ...] = ()
 
     def then(self, signals: Signals, answer: Answer) -> "Record":
         """Gives the record with one step more."""
@@ -32,7 +33,8 @@ class Record:
             weights = np.bincount(signals.owner, weights=answer.examples, minlength=count).astype(np.float64)
         shown = () if weights is None else tuple(float(weight) for weight in weights)
         spent = self.spent if answer.spent is None else tuple(tuple(line) for line in answer.spent.tolist())
-        return Record((*self.lines, (signals.step, shown)), self.cosines, spent)
+        look = [] if signals.validation is None else [(signals.step, tuple(signals.validation.tolist()))]
+        return Record((*self.lines, (signals.step, shown)), self.cosines, spent, (*self.looks, *look))
 
     def noting(self, step: int, found: Cosines) -> "Record":
         """Gives the record with the cosines of a step, which is then recorded too."""
@@ -41,7 +43,8 @@ class Record:
     def balancing(self, balancer: str, names: Sequence[str]) -> Balancing:
         """Gives what a trial keeps of it: at most 200 steps, evenly spread, the first and the last among them.
 
-        Where cosines were taken at some steps only, at most 200 of those come to them.
+        Where cosines were taken at some steps only, at most 200 of those come to them. Of validation losses the looks
+        are kept, at most 200.
         """
         known = dict(self.cosines)
         everywhere = np.arange(len(self.lines))
@@ -50,7 +53,8 @@ class Record:
         weights = {name: tuple(line[1][place] for line in lines if line[1]) for place, name in enumerate(names)}
         privacy = {name: (line[0], line[1]) for name, line in zip(names, self.spent, strict=False)}
         steps = tuple(step for step, _ in lines)
-        return Balancing(balancer, steps, weights, tuple(known.get(step, ()) for step in steps), privacy)
+        looks = tuple(self.looks[place] for place in _spread(np.arange(len(self.looks))))
+        return Balancing(balancer, steps, weights, tuple(known.get(step, ()) for step in steps), privacy, looks)
 
 
 def _spread(places: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -18,6 +18,7 @@ MIXINGS = {
     "aioli": f"{ROOM}.aioli:Aioli",
     "drop": f"{ROOM}.drop:Drop",
     "msft": f"{ROOM}.msft:MSft",
+    "stop_and_go": f"{ROOM}.stop_and_go:StopAndGo",
 }
 """Module and class of each mixer; `fixed` is none, and costs nothing."""
 REFERENCES = ("specialists", "proxy", "base")

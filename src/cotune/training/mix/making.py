@@ -22,7 +22,7 @@ from cotune.training.mix.choice import made
 from cotune.training.mix.feed import Line, Unit
 from cotune.training.mix.gradient import MixedGradient, Supply, amounts
 from cotune.training.mix.measure import Gauge, Pool
-from cotune.training.mix.references import Librarian, References
+from cotune.training.mix.references import Beforehand, Librarian, References
 from cotune.training.mixing import Plan
 from cotune.training.setup import Setup
 from cotune.training.trainer import Trainer
@@ -116,9 +116,16 @@ class Shop:
 class Mixings:
     """Makes the mixed gradients of an engine's trials; reference losses are kept from one to the next."""
 
-    def __init__(self, shop: Shop) -> None:
-        self._shop = shop
-        self._librarian = Librarian(shop)
+    def __init__(self, shop: Shop, librarian: Librarian) -> None:
+        self._shop, self._librarian = shop, librarian
+
+    def beforehand(self, request: Request, drawn: Plan, pool: Pool) -> Beforehand:
+        """Gives what is trained and read for a request's reference losses; `pool` are the rows to train on."""
+        reference = self._shop.setup.train.mixing.reference
+        if reference is None or len(request.mixture.names) < 2:
+            return Beforehand()
+        supply = supply_of(self._shop.setup, request, drawn, pool)
+        return self._librarian.beforehand(reference, request, reach(supply, request.mixture.names))
 
     def prepared(
         self, request: Request, drawn: Plan, rows: tuple[Pool, Pool], *, rehearsal: bool = False

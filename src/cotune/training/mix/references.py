@@ -29,6 +29,18 @@ class References:
         return np.array(found, dtype=np.float64)
 
 
+@dataclass(frozen=True)
+class Beforehand:
+    """What has to be done before a trial begins: requests to train, and examples whose losses are read.
+
+    It is done once for all trials of a process, or with `is_each` by each trial anew.
+    """
+
+    requests: tuple[Request, ...] = ()
+    rows: tuple[Example, ...] = ()
+    is_each: bool = False
+
+
 class Library(Protocol):
     """What reference losses come from."""
 
@@ -68,16 +80,40 @@ class Librarian:
         state = self._library.train(plain) if kind == "proxy" else None
         return References(self._read(state, [example for name in reach for example in reach[name]]))
 
+    @staticmethod
+    def beforehand(kind: str | Mapping[str, float], request: Request, reach: Pool) -> Beforehand:
+        """Gives what `references` trains and reads."""
+        if isinstance(kind, Mapping):
+            return Beforehand()
+        rows = tuple(dict.fromkeys(example for name in reach for example in reach[name]))
+        if kind == "specialists":
+            return Beforehand(tuple(alone(name, request.fidelity) for name in reach), rows)
+        return Beforehand((request,) if kind == "proxy" else (), rows, is_each=True)
+
+    def specialist(self, name: str, fidelity: float) -> State:
+        """Gives the adapter trained on one dataset alone.
+
+        Raises:
+            TrialError: its training diverges or runs out of memory.
+        """
+        asked = alone(name, fidelity)
+        if asked not in self._specialists:
+            self._specialists[asked] = self._library.train(asked)
+        return self._specialists[asked]
+
     def _of_specialist(self, name: str, fidelity: float, reach: Sequence[Example]) -> dict[tuple[str, str], float]:
-        alone = Request(Mixture.of([name]), fidelity=fidelity)
-        if alone not in self._specialists:
-            self._specialists[alone] = self._library.train(alone)
-        new = [example for example in reach if (alone, example.task, example.id) not in self._known]
-        read = self._read(self._specialists[alone], new)
-        self._known |= {(alone, *key): loss for key, loss in read.items()}
-        return {(example.task, example.id): self._known[alone, example.task, example.id] for example in reach}
+        asked, state = alone(name, fidelity), self.specialist(name, fidelity)
+        new = [example for example in reach if (asked, example.task, example.id) not in self._known]
+        read = self._read(state, new)
+        self._known |= {(asked, *key): loss for key, loss in read.items()}
+        return {(example.task, example.id): self._known[asked, example.task, example.id] for example in reach}
 
     def _read(self, state: State | None, examples: Sequence[Example]) -> dict[tuple[str, str], float]:
         """Gives the loss of each example by task and id; each is read once."""
         once = {(example.task, example.id): example for example in examples}
         return dict(zip(once, self._library.losses(state, list(once.values())).tolist(), strict=True)) if once else {}
+
+
+def alone(name: str, fidelity: float) -> Request:
+    """Gives the request of the specialist of a dataset."""
+    return Request(Mixture.of([name]), fidelity=fidelity)
