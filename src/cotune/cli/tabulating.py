@@ -110,7 +110,7 @@ class Tabulation:
             allow=self.allow,
             quiet=self.quiet,
             given_sampler=Exhaustive(self.seeds),
-            given_plan=Plan(trials, confirm=0, batch=batch, repeats=False),
+            given_plan=Plan(trials, confirm=0, batch="widest" if batch == "auto" else batch, repeats=False),
         )
 
     def _wanted(self) -> set[Request]:

@@ -8,11 +8,13 @@ from multiprocessing.connection import Connection
 
 import torch
 
+from cotune.mixture import Mixture
 from cotune.task import Split
 from cotune.training.adapter import Adapter
 from cotune.training.balance.gradient import BalancedGradient
 from cotune.training.curriculum.choice import timetable
 from cotune.training.curriculum.lessons import Lessons
+from cotune.training.device import device_of
 from cotune.training.difficulty import Difficulty
 from cotune.training.errors import TrialError
 from cotune.training.example import Example
@@ -21,20 +23,18 @@ from cotune.training.forest_decoder import ForestDecoder
 from cotune.training.guides import Guides
 from cotune.training.loaded import Loaded, load
 from cotune.training.lora import State, Trainee, adapted
-from cotune.training.loss.choice import PLAIN
 from cotune.training.loss.made import StakesByTask
 from cotune.training.memory import within_memory
-from cotune.training.mix.choice import FIXED
 from cotune.training.mix.gradient import MixedGradient
 from cotune.training.mix.making import Shop
 from cotune.training.mixing import Plan, exposed, plan
-from cotune.training.model import device_of
 from cotune.training.quantize import within_reach
 from cotune.training.ranks import Begin, End, Order, Ranks, Results, Sit, Train
 from cotune.training.scoring import Exam, sit
 from cotune.training.setup import Setup
-from cotune.training.together.crew import Crew, most_of
+from cotune.training.together.crew import Crew
 from cotune.training.together.team import Kit
+from cotune.training.together.width import most_of
 from cotune.training.trainer import Trainer
 from cotune.trial import Progress, Request, TaskResult, Trial
 
@@ -127,6 +127,16 @@ class Engine:
         together = [request for request in requests if request not in apart]
         if self._crew is not None and together:
             yield from self._crew.run(together, self.plan, self.exams("dev", self.setup.scoring.dev_rows))
+
+    def width(self) -> int:
+        """Gives how many trials of all datasets run side by side; where that is automatic, a pass measures it once."""
+        names = [task.name for task in self.setup.tasks if task.rows.get("train")]
+        if self._crew is None or not names:
+            return 1
+        try:
+            return self._crew.width(self.plan(Request(Mixture.of(names))))
+        except TrialError:  # nothing to train on; trials will say so
+            return 1
 
     def fit(self, request: Request) -> Adapter:
         """Gives the adapter that `request` trains.
@@ -237,22 +247,14 @@ class Engine:
         return results
 
     def _is_alone(self, request: Request) -> bool:
-        """Whether a request has no training, or one that is looked at on its way."""
-        return not request.mixture.names or request.stop is not None or self.setup.scoring.curve > 0
+        """Whether a request has no training, or one that may stop on its way."""
+        return not request.mixture.names or request.stop is not None
 
     def _has_sides(self) -> bool:
-        """Whether trials can run side by side: adapters, on a whole model in one process that takes the fast path.
-
-        Those with a balancer or a mixer run alone: it weighs the batch of one trial; so do those with losses that need
-        more than the logits.
-        """
-        train = self.setup.train
-        is_single = train.processes == 1 and not self.model.is_split
-        is_unguided = not train.balancer.is_on and train.mixing.name == FIXED
-        is_plain = is_single and not train.gradient_checkpointing and is_unguided
-        is_plain = is_plain and all(train.loss_of(task.name) in PLAIN for task in self.setup.tasks)
-        is_fit = self.setup.lora.method == "lora" and isinstance(self._decoder, ForestDecoder)
-        return is_plain and is_fit and most_of(train.width, self.model.device) > 1
+        """Whether trials can run side by side: the settings allow it, on a whole model that takes the fast path."""
+        is_fit = not self.model.is_split and isinstance(self._decoder, ForestDecoder)
+        has_room = most_of(self.setup.train.width, self.model.device) > 1
+        return is_fit and has_room and not self.setup.runs_alone
 
     def _kit(self) -> Kit:
         def encode(request: Request, examples: Sequence[Example], pasts: bool) -> None:

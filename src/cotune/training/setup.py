@@ -12,8 +12,9 @@ from cotune.training.balance.contract import UNDROPPED
 from cotune.training.balance.fitting import check_fit
 from cotune.training.curriculum.choice import Curriculum
 from cotune.training.curriculum.fitting import check_curriculum
+from cotune.training.loss.choice import PLAIN
 from cotune.training.loss.fitting import check_losses
-from cotune.training.mix.choice import Mixing
+from cotune.training.mix.choice import FIXED, Mixing
 from cotune.training.mix.fitting import check_fit as check_mixing
 from cotune.training.settings import Budget, Lora, Scoring, SizePolicy, Train
 
@@ -94,6 +95,18 @@ class Setup:
     @property
     def _balancer_needs(self) -> frozenset[str]:
         return needs_of(self.train.balancer)
+
+    @property
+    def runs_alone(self) -> bool:
+        """Whether trials run one by one wherever they run.
+
+        A balancer or a mixer weighs the batch of one trial; some losses need more than the logits; a look at a curve
+        comes in the middle of a training.
+        """
+        train = self.train
+        is_guided = train.balancer.is_on or train.mixing.name != FIXED or self.scoring.curve > 0
+        is_large = train.processes > 1 or train.gradient_checkpointing or self.lora.method == "full"
+        return is_guided or is_large or any(train.loss_of(task.name) not in PLAIN for task in self.tasks)
 
     @property
     def measured(self) -> frozenset[str]:
