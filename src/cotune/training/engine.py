@@ -12,6 +12,7 @@ from cotune.mixture import Mixture
 from cotune.task import Split
 from cotune.training.adapter import Adapter
 from cotune.training.balance.gradient import BalancedGradient
+from cotune.training.compiled import CompiledLayers
 from cotune.training.curriculum.choice import timetable
 from cotune.training.curriculum.lessons import Lessons
 from cotune.training.device import device_of
@@ -60,6 +61,7 @@ class Engine:
         self.ranks = Ranks(setup, size=setup.train.processes)
         self._report = report
         self._stakes = StakesByTask(setup.tasks, self.pool, self.encoder, setup.train)
+        self._compiled = self._layers_to_compile()
         self._trainer = Trainer(
             setup,
             self.model,
@@ -68,6 +70,7 @@ class Engine:
             ranks=self.ranks,
             report=report,
             stakes=self._stakes,
+            compiled=self._compiled,
         )
         shop = Shop(setup, self._decoder, self._trainer, self._adapted, self.plan, self._stakes)
         self._guides = Guides(shop, self.pool)
@@ -202,6 +205,7 @@ class Engine:
         with self._guides.guided(request, drawn, limit) as (trainee, guide):
             course = self._trainer.climb(request, drawn, trainee, limit, exams, guide)
             results = self._sit(request, exams, limit) if course.reached == 1 else {}
+        device = f"{device}, compiled" if self._compiled.is_on else device
         exposure = exposed(drawn, len(course.losses), self._guides.rows(request.mixture.names)[0])
         return Trial(
             request,
@@ -217,8 +221,8 @@ class Engine:
         )
 
     def _rehearse(self, request: Request, drawn: Plan, exams: Sequence[Exam], limit: int) -> tuple[float, float]:
-        started = time.perf_counter()
         with self._guides.guided(request, drawn, limit, rehearsal=True) as (trainee, guide):
+            started = time.perf_counter()  # an adapter is made once, however few steps are rehearsed
             self._trainer.train(request, drawn, trainee, limit, guide)
             trained = time.perf_counter()
             self._sit(request, exams, limit)
@@ -242,9 +246,20 @@ class Engine:
             self._trainer.encode(request, exam.read, pasts=exam.way == "generation", limit=limit)
             self._report(Progress(request, f"score {exam.task.name}", done, len(exams)))
             rows = self.setup.scoring.batch
-            results[exam.task.name] = sit(exam, self._decoder, self.encoder, limit=limit, rows=rows)
+            with self._compiled.standing_in():
+                results[exam.task.name] = sit(exam, self._decoder, self.encoder, limit=limit, rows=rows)
         self._report(Progress(request, "score", len(exams), len(exams)))
         return results
+
+    def _layers_to_compile(self) -> CompiledLayers:
+        """Gives the trained layers with what is said of compiling them; by itself only where trials run alone on a GPU.
+
+        On a CPU a trial is to repeat itself to the bit. Adapters side by side are not compiled: see docs/engine.md.
+        """
+        train, model = self.setup.train, self.model
+        fits = model.device.type == "cuda" and self.setup.lora.dropout == 0 and not self._has_sides()
+        mode = "off" if model.is_split or (train.compile == "auto" and not fits) else train.compile
+        return CompiledLayers(model.layers[model.depth(self.setup.lora) :], mode, model.tolerance)
 
     def _is_alone(self, request: Request) -> bool:
         """Whether a request has no training, or one that may stop on its way."""

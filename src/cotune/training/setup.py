@@ -21,7 +21,9 @@ from cotune.training.settings import Budget, Lora, Scoring, SizePolicy, Train
 SCORES_VERSION = 3
 """Raised by hand whenever a change of the code changes a trial's scores beyond rounding."""
 
-PASSING = frozenset({"device", "threads", "gradient_checkpointing", "trunk", "device_map", "processes", "width"})
+PASSING = frozenset(
+    {"device", "threads", "gradient_checkpointing", "trunk", "device_map", "processes", "width", "compile"}
+)
 """Keys of `train` that change no score beyond rounding."""
 
 LATER = frozenset({"load_in_4bit", "load_in_8bit", "loss_options", "lr", "costs"})
@@ -62,6 +64,8 @@ class Setup:
             raise ValueError(
                 "train.trunk 'on' keeps what frozen layers give; lora.layers 'all' leaves none. Use top-N."
             )
+        if self.train.compile == "on" and self.lora.dropout > 0:
+            raise ValueError("train.compile 'on' would drop out others than without; lora.dropout must be 0 with it.")
         if not self.model:
             raise ValueError("A model is a local folder, a hub id or 'embedded'; got nothing.")
         check_fit(self.train.balancer, self.tasks, self.targets)
