@@ -22,7 +22,7 @@ def provenance() -> dict[str, object]:
         "dirty": is_changed(),
         "python": platform.python_version(),
         "versions": versions([*PACKAGES, *PEERS]),
-        "hardware": f"{processor()}, {os.cpu_count()} cores",
+        "hardware": hardware(),
         "threads": os.environ.get("OMP_NUM_THREADS", "all"),
     }
 
@@ -51,6 +51,11 @@ def is_changed() -> bool:
 
 def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+
+
+def hardware() -> str:
+    """Names this machine's processor and the number of its cores."""
+    return f"{processor()}, {os.cpu_count()} cores"
 
 
 def processor() -> str:

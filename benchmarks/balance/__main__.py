@@ -1,7 +1,8 @@
 """Trains a language model on pools under every balancer, and compares them with equal weights and with size policies.
 
-All are screened on two seeds with every learning rate at equal tokens, then at equal time at the chosen rate; those
-whose interval reaches the best get more seeds. A run that was stopped goes on with the rows beside its --json.
+All try every learning rate on one seed and are screened on two at the chosen one, at equal tokens; those whose
+interval reaches the best are trained at equal time too, and get more seeds. A run that was stopped goes on with the
+rows beside its --json.
 """
 
 import json
@@ -20,7 +21,7 @@ from benchmarks.balance.options import parser, pools_of, work_of
 from benchmarks.balance.page import page
 from benchmarks.balance.pools import Pool, opened
 from benchmarks.balance.running import Runner
-from benchmarks.balance.stages import at_rate, entries, finalists, screen
+from benchmarks.balance.stages import Entry, at_rate, entries, finalists, screened, tuning
 from benchmarks.balance.training import contestant_of
 from benchmarks.balance.work import FIRST_SEEDS, Case, Work
 from benchmarks.provenance import provenance
@@ -50,13 +51,15 @@ def measured(runner: Runner, contestants: Sequence[Contestant]) -> Table:
     work, pools, rows = runner.work, runner.pools, runner.done.rows
     suited = {pool.name: _suited(pool, contestants, work) for pool in pools}
     table = Table(work, pools, suited, rows)
-    runner.run("screen", screen(pools, suited, work))
+    runner.run("learning rates", tuning(pools, suited, work))
     every = entries(pools, suited)
     first = range(min(FIRST_SEEDS, work.seeds))
-    runner.run("equal time", list(at_rate(every, rows, work, first, timed=True)))
+    runner.run("screen", list(at_rate(screened(pools, suited), rows, work, first, timed=False)))
+    reaching = _found(table, every, timed=False)
+    runner.run("equal time", list(at_rate(reaching, rows, work, first, timed=True)))
     rest = range(len(first), work.seeds)
     for timed in (False, True):
-        found = [entry for entry in every if entry.contestant in finalists(_overall(table, timed))]
+        found = _found(table, every, timed=timed)
         runner.run("more seeds", list(at_rate(found, rows, work, rest, timed=timed)))
     return table
 
@@ -71,9 +74,11 @@ def code_of(case: Case, pools: Sequence[Pool]) -> str:
     return f"{marks.get(case.pool, 'gone')} {own}"
 
 
-def _overall(table: Table, timed: bool) -> dict[str, tuple[float, float, float]]:
+def _found(table: Table, every: Sequence[Entry], *, timed: bool) -> list[Entry]:
+    """Gives the entries of those who may be the best on all pools together, and of the baselines."""
     names = [pool.name for pool in table.pools]
-    return differences(table.lines(timed=timed, pools=names, title=EVERYWHERE))
+    reaching = finalists(differences(table.lines(timed=timed, pools=names, title=EVERYWHERE)))
+    return [entry for entry in every if entry.contestant in reaching]
 
 
 def _suited(pool: Pool, contestants: Sequence[Contestant], work: Work) -> list[str]:
@@ -95,7 +100,6 @@ def _done(work: Work, pools: Sequence[Pool], path: Path | None) -> Done:
         "model": Path(work.model).name,
         "code": fingerprint(TRAINER),
         "versions": provenance()["versions"],
-        "hardware": provenance()["hardware"],
     }
     return Done(path.with_suffix(".rows.jsonl") if path else None, settings, partial(code_of, pools=pools))
 

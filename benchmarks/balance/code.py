@@ -57,8 +57,7 @@ def digest(file: Path) -> str:
     tree = ast.parse(file.read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            is_text = node.body and isinstance(node.body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant)
-            node.body = node.body[1:] if is_text else node.body
+            node.body = [part for part in node.body if not _is_text(part)]
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 
 
@@ -66,3 +65,8 @@ def _file(name: str) -> Path:
     """Gives the file of a module or package; it need not exist."""
     place = ROOTS[name.partition(".")[0]].joinpath(*name.split("."))
     return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+
+
+def _is_text(part: ast.stmt) -> bool:
+    """Whether a statement is a string alone: a docstring, of whatever."""
+    return isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant)

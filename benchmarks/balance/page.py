@@ -5,7 +5,7 @@ from typing import cast
 
 from benchmarks.balance.figures import Interval, Line, Table, tables
 from benchmarks.balance.pools import Pool
-from benchmarks.balance.work import FIRST_SEEDS, Work
+from benchmarks.balance.stages import TUNING_SEED
 from cotune.training.balance.choice import EQUAL
 
 HEAD = (
@@ -26,26 +26,28 @@ BUDGETS = {False: "Equal tokens", True: "Equal time"}
 
 def page(command: str, facts: Mapping[str, object], table: Table) -> str:
     """Gives the whole page."""
-    parts = [heading(command, facts, table.work), learned(table)]
+    parts = [heading(command, facts, table), learned(table)]
     for timed, budget in BUDGETS.items():
         for title, lines in tables(table, timed=timed):
             parts.append(f"## {budget}, {title}\n\n{markdown(lines)}")
     return "\n".join(parts)
 
 
-def heading(command: str, facts: Mapping[str, object], work: Work) -> str:
+def heading(command: str, facts: Mapping[str, object], table: Table) -> str:
     """Gives what is said above the tables."""
+    work = table.work
     versions = cast(dict[str, str], facts["versions"])
+    machines = " and ".join(sorted({row.machine for row in table.rows.values()}))
     libraries = ("torch", "transformers", "peft")
     named = ", ".join(f"{name} {versions[name]}" for name in libraries if name in versions)
     return (
         "<!-- written by benchmarks/balance; do not edit -->\n"
         f"Trainings of {work.tokens} tokens in batches of {work.batch_tokens}, LoRA on the top {work.top} layers; of "
         f"the rates {', '.join(f'{lr:g}' for lr in work.lrs)} each contestant takes the one that scores best on "
-        f"{work.choose} dev rows of each target over {min(FIRST_SEEDS, work.seeds)} seeds, pool by pool. Scores are of "
+        f"{work.choose} dev rows of each target at seed {TUNING_SEED}, pool by pool. Scores are of "
         f"{work.report} test rows, in points; brackets are 95 % bootstrap intervals over runs (a pool and a seed), "
         "paired with equal weights. How to read it: [balance](../balance.md).\n\n"
-        f"`{command}` at commit {facts['commit']} on {facts['hardware']}, one thread a process, Python "
+        f"`{command}` at commit {facts['commit']} on {machines}, one thread a process, Python "
         f"{facts['python']}, {named}.\n"
     )
 

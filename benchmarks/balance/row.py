@@ -10,7 +10,8 @@ from benchmarks.balance.work import Case
 class Row:
     """What one training gave, by target: scores on the rows to choose by and to report, losses on the latter.
 
-    `seconds` are the processor's in the training alone, `trained` the tokens it took, `error` why it has no scores.
+    `seconds` are those of the processor, which `machine` names, in the training alone; `trained` are the tokens it
+    took, `error` is why it has no scores.
     """
 
     case: Case
@@ -22,3 +23,4 @@ class Row:
     wall_seconds: float = 0.0
     trained: int = 0
     error: str = ""
+    machine: str = ""

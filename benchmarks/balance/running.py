@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from statistics import mean
 
@@ -12,6 +12,7 @@ from benchmarks.balance.pools import Pool
 from benchmarks.balance.row import Row
 from benchmarks.balance.training import Job, expected_seconds, run
 from benchmarks.balance.work import Case, Work
+from benchmarks.provenance import hardware
 from benchmarks.working import say
 
 
@@ -31,9 +32,9 @@ class Runner:
             return
         jobs = [self._job(case) for case in missing]
         say(f"{stage}: {len(missing)} of {len(cases)} trainings are left, {self._expected(jobs)}")
-        started = time.perf_counter()
+        started, machine = time.perf_counter(), hardware()
         for count, row in enumerate(self._rows(jobs), 1):
-            self.done.add(row)
+            self.done.add(replace(row, machine=machine))
             left = (time.perf_counter() - started) / count * (len(missing) - count)
             case = row.case
             what = f"{case.contestant} on {case.pool}, rate {case.lr:g}, seed {case.seed}, {case.tokens} tokens"
@@ -45,12 +46,11 @@ class Runner:
         if self.jobs == 1:
             yield from map(run, jobs)
             return
-        with ProcessPoolExecutor(self.jobs, mp_context=get_context("spawn")) as pool:
-            try:
-                yield from (future.result() for future in as_completed([pool.submit(run, job) for job in jobs]))
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        pool = ProcessPoolExecutor(self.jobs, mp_context=get_context("spawn"))
+        try:
+            yield from (future.result() for future in as_completed([pool.submit(run, job) for job in jobs]))
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def _job(self, case: Case) -> Job:
         pool = next(pool for pool in self.pools if pool.name == case.pool)

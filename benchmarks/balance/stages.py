@@ -1,8 +1,8 @@
-"""The stages: a screen of all, trainings at equal time by its cost ratios, and more seeds for who may be the best."""
+"""The stages: learning rates, a screen of all, equal time by cost ratios, and more seeds for who may be the best."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import mean, median
+from statistics import mean
 
 from benchmarks.balance.contestants import BASE, BASELINES, SINGLE, singles
 from benchmarks.balance.pools import Pool
@@ -11,8 +11,10 @@ from benchmarks.balance.work import FIRST_SEEDS, Case, Work
 from cotune.training.balance.choice import EQUAL
 
 Rows = Mapping[Case, Row]
-FREE = 1.02
-"""Up to this cost ratio a training at equal tokens is one at equal time: less cannot be measured."""
+FREE = 1.05
+"""Up to this cost ratio a training at equal tokens is one at equal time: less cannot be told from none."""
+TUNING_SEED = 0
+"""The seed on which every learning rate is tried."""
 ROUND = 100
 """Budgets are cut to so many tokens."""
 
@@ -30,43 +32,47 @@ def entries(pools: Iterable[Pool], suited: Mapping[str, Sequence[str]]) -> list[
     return [Entry(pool.name, name) for pool in pools for name in suited[pool.name]]
 
 
-def screen(pools: Sequence[Pool], suited: Mapping[str, Sequence[str]], work: Work) -> list[Case]:
-    """Gives the trainings of the first stage: every rate on the first seeds; at one seed and rate all in turn.
+def tuning(pools: Sequence[Pool], suited: Mapping[str, Sequence[str]], work: Work) -> list[Case]:
+    """Gives the trainings of the first stage: every rate on one seed; at one rate all in turn.
 
     So trainings whose seconds are compared are near each other in time.
     """
     cases = []
     for pool in pools:
-        cases.append(Case(pool.name, BASE, work.lrs[0], 0, work.tokens))
-        names = [*suited[pool.name], *(single.name for single in singles(pool.targets))]
+        cases.append(Case(pool.name, BASE, work.lrs[0], TUNING_SEED, work.tokens))
         cases += [
-            Case(pool.name, name, lr, seed, work.tokens)
-            for seed in range(min(FIRST_SEEDS, work.seeds))
+            Case(entry.pool, entry.contestant, lr, TUNING_SEED, work.tokens)
             for lr in work.lrs
-            for name in names
+            for entry in screened([pool], suited)
         ]
     return cases
 
 
+def screened(pools: Sequence[Pool], suited: Mapping[str, Sequence[str]]) -> list[Entry]:
+    """Gives who trains on the first seeds: all, and each target alone."""
+    alone = [Entry(pool.name, single.name) for pool in pools for single in singles(pool.targets)]
+    return [*entries(pools, suited), *alone]
+
+
 def rate(entry: Entry, rows: Rows, work: Work) -> float | None:
     """Gives the learning rate with the best mean score on the rows to choose by; None where none ends well."""
-    found = {lr: [_chosen_score(rows[case]) for case in _first(entry, lr, work)] for lr in work.lrs}
-    best = max(found, key=lambda lr: mean(found[lr]))
-    return best if mean(found[best]) >= 0 else None
+    found = {lr: _chosen_score(entry, rows[_tried(entry, lr, work)]) for lr in work.lrs}
+    best = max(found, key=lambda lr: found[lr])
+    return best if found[best] >= 0 else None
 
 
 def ratio(entry: Entry, rows: Rows, work: Work) -> float:
-    """Gives the processor's seconds of a training in units of those of equal weights: the median over pairs.
+    """Gives the processor's seconds of a training in units of those of equal weights: the mean over learning rates.
 
-    A pair has one seed and one learning rate.
+    Only trainings on one kind of processor are compared.
     """
-    pairs = [
-        rows[case].seconds / rows[other].seconds
+    tried = [
+        (rows[_tried(entry, lr, work)], rows[_tried(Entry(entry.pool, EQUAL), lr, work)])
         for lr in work.lrs
-        for case, other in zip(_first(entry, lr, work), _first(Entry(entry.pool, EQUAL), lr, work), strict=True)
-        if not rows[case].error and rows[other].seconds > 0
+        if not rows[_tried(entry, lr, work)].error
     ]
-    return median(pairs) if pairs else 1.0
+    ratios = [mine.seconds / theirs.seconds for mine, theirs in tried if mine.machine == theirs.machine]
+    return mean(ratios) if ratios else 1.0
 
 
 def timed_tokens(entry: Entry, rows: Rows, work: Work) -> int:
@@ -102,17 +108,19 @@ def single_scores(pool: Pool, rows: Rows, work: Work) -> dict[str, float]:
     scores = {}
     for name in pool.targets:
         entry = Entry(pool.name, SINGLE + name)
-        alone = [[rows[case] for case in _first(entry, lr, work)] for lr in work.lrs]
-        tried = [(mean(row.choose.get(name, -1.0) for row in found), found) for found in alone]
-        best = max(tried, key=lambda pair: pair[0])[1]
-        scores[name] = mean(row.report.get(name, 0.0) for row in best)
+        cases = at_rate([entry], rows, work, range(min(FIRST_SEEDS, work.seeds)), timed=False)
+        scores[name] = mean([rows[case].report.get(name, 0.0) for case in cases] or [0.0])
     return scores
 
 
-def _first(entry: Entry, lr: float, work: Work) -> list[Case]:
-    seeds = range(min(FIRST_SEEDS, work.seeds))
-    return [Case(entry.pool, entry.contestant, lr, seed, work.tokens) for seed in seeds]
+def _tried(entry: Entry, lr: float, work: Work) -> Case:
+    return Case(entry.pool, entry.contestant, lr, TUNING_SEED, work.tokens)
 
 
-def _chosen_score(row: Row) -> float:
-    return -1.0 if row.error else mean(row.choose.values())
+def _chosen_score(entry: Entry, row: Row) -> float:
+    """Gives the mean score of the targets on the rows to choose by; of the one that is trained on where it is alone."""
+    if row.error:
+        return -1.0
+    if entry.contestant.startswith(SINGLE):
+        return row.choose[entry.contestant.removeprefix(SINGLE)]
+    return mean(row.choose.values())

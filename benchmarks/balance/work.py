@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from cotune.training import Lora, Scoring, Train
 
 FIRST_SEEDS = 2
-"""Seeds of the screen: learning rates, cost ratios and finalists are chosen by their trainings."""
+"""Seeds of the screen: finalists are chosen by their trainings, learning rates and cost ratios by those of one."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from benchmarks.balance.done import Done
 from benchmarks.balance.figures import Table
 from benchmarks.balance.pools import CHOOSE, POOLS, REPORT, balanced, opened
 from benchmarks.balance.row import Row
-from benchmarks.balance.stages import Entry, at_rate, finalists, rate, ratio, screen, single_scores, timed_tokens
+from benchmarks.balance.stages import Entry, at_rate, finalists, rate, ratio, single_scores, timed_tokens, tuning
 from benchmarks.balance.training import Job, run
 from benchmarks.balance.work import TINY, Case, Work
 from benchmarks.engine.models import folder_of
@@ -38,7 +38,8 @@ def row(case, choose, report, seconds=1.0, **more):
 def rows_of(work, *, seconds=2.0):
     """Rows of equal weights and of `coba`, which takes twice the time and is better where the rate is 0.2."""
     made = {}
-    for case in screen([pool()], {"mixed": [EQUAL, "coba"]}, work):
+    cases = tuning([pool()], {"mixed": [EQUAL, "coba"]}, work)
+    for case in (*cases, *(replace(case, seed=1) for case in cases)):
         is_better = case.contestant == "coba" and case.lr == 0.2
         made[case] = row(case, 0.8 if is_better else 0.5, 0.7 if is_better else 0.6, seconds * (1 + is_better))
     return made
@@ -87,17 +88,20 @@ def test_labels_take_turns():
 
 
 def test_each_contestant_tries_the_same_rates_on_the_same_seeds():
-    cases = screen([pool()], {"mixed": [EQUAL, "coba"]}, WORK)
+    cases = tuning([pool()], {"mixed": [EQUAL, "coba"]}, WORK)
     names = [EQUAL, "coba", *(SINGLE + name for name in pool().targets)]
     tried = {name: [(case.lr, case.seed) for case in cases if case.contestant == name] for name in names}
     assert len(set(map(tuple, tried.values()))) == 1
-    assert len(tried[EQUAL]) == 4
+    assert tried[EQUAL] == [(0.1, 0), (0.2, 0)]
     assert [case.contestant for case in cases if case.contestant not in names] == [BASE]
 
 
 def test_the_rate_is_chosen_by_the_rows_to_choose_by():
-    rows = {case: row(case, choose=case.lr, report=1 - case.lr) for case in screen([pool()], {"mixed": [EQUAL]}, WORK)}
+    cases = tuning([pool()], {"mixed": [EQUAL]}, WORK)
+    rows = {case: row(case, choose=case.lr, report=1 - case.lr) for case in cases}
     assert rate(Entry("mixed", EQUAL), rows, WORK) == 0.2
+    rows |= {replace(case, seed=1): row(case, choose=1 - case.lr, report=1 - case.lr) for case in cases}
+    assert rate(Entry("mixed", EQUAL), rows, WORK) == 0.2  # other seeds do not choose
     assert single_scores(pool(), rows, WORK) == pytest.approx(dict.fromkeys(pool().targets, 0.8))
     failed = {case: replace(one, error="diverged") if case.lr == 0.2 else one for case, one in rows.items()}
     assert rate(Entry("mixed", EQUAL), failed, WORK) == 0.1
@@ -106,11 +110,20 @@ def test_the_rate_is_chosen_by_the_rows_to_choose_by():
     assert list(at_rate([Entry("mixed", EQUAL)], failed, WORK, [0], timed=False)) == []
 
 
+def test_the_rate_of_a_target_alone_is_chosen_by_that_target():
+    name = pool().targets[0]
+    cases = [Case("mixed", SINGLE + name, lr, 0, 1000) for lr in WORK.lrs]
+    rows = {case: replace(row(case, 1 - case.lr, 0.5), choose={"other": 1 - case.lr, name: case.lr}) for case in cases}
+    assert rate(Entry("mixed", SINGLE + name), rows, WORK) == 0.2
+
+
 def test_what_takes_longer_trains_on_less_where_time_is_equal():
     rows, coba = rows_of(WORK), Entry("mixed", "coba")
-    assert ratio(coba, rows, WORK) == 1.5  # the median of 1, 1, 2 and 2
+    assert ratio(coba, rows, WORK) == 1.5  # the mean of 1 and 2
     assert timed_tokens(coba, rows, WORK) == 700
     assert timed_tokens(Entry("mixed", EQUAL), rows, WORK) == 1000
+    away = {case: replace(one, machine="other") if case.contestant == "coba" else one for case, one in rows.items()}
+    assert ratio(coba, away, WORK) == 1.0  # seconds of two machines say nothing
     cheap = {case: replace(one, seconds=0.5) if case.contestant == "coba" else one for case, one in rows.items()}
     assert timed_tokens(coba, cheap, WORK) == 1000
     assert list(at_rate([coba], rows, WORK, [2], timed=True)) == [Case("mixed", "coba", 0.2, 2, 700)]
@@ -162,7 +175,7 @@ def test_a_fingerprint_is_of_what_code_does(tmp_path, monkeypatch):
         return code.fingerprint(("benchmarks.one",))
 
     try:
-        assert mark('"""Docs."""\nX = 1  # why\n') == mark('"""Other docs."""\n\nX = 1\n') != mark("X = 2\n")
+        assert mark('"""Docs."""\nX = 1  # why\n') == mark('X = 1\n"""A number."""\n') != mark("X = 2\n")
     finally:
         for cached in (code.fingerprint, code.reached, code.imported, code.digest):
             cached.cache_clear()

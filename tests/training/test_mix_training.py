@@ -159,14 +159,16 @@ def test_specialists_are_trained_once_for_all_trials_and_given_losses_cost_no_tr
     assert {request.mixture.names for request, stage in stages if stage == "train"} == {("echo", "group")}
 
 
-def test_going_back_restores_weights_and_what_was_drawn_counts(random_base):
+@pytest.mark.parametrize("every", [1, 2])
+def test_going_back_restores_weights_and_what_was_drawn_counts(random_base, every):
     """With patience 1 and a huge learning rate every dataset overfits; it goes back, and all steps are spent."""
-    chosen = mixing("msft", options={"patience": 1}, every=1)
-    trial = run(fine_tune(random_base, chosen, train=replace(CHEAP, lr=0.5, schedule="constant", warmup=0)))
+    chosen = mixing("msft", options={"patience": 1}, every=every)
+    train = replace(CHEAP, lr=0.5, schedule="constant", warmup=0)
+    trial = run(fine_tune(random_base, chosen, train=train, budget=Budget(steps=6 * every)))
     (dropped, *_) = trial.mixed.dropped
     assert dropped[1] in ("group", "echo")
     assert "best before step" in dropped[2]
-    assert len(trial.train_loss) == 6
+    assert len(trial.train_loss) == 6 * every
     rest = [name for name in ("group", "echo") if name != dropped[1]]
     assert trial.mixed.tokens[dropped[1]][-1] == trial.mixed.tokens[dropped[1]][dropped[0] - 2]
     assert trial.mixed.tokens[rest[0]][-1] > trial.mixed.tokens[rest[0]][dropped[0] - 2]

@@ -198,6 +198,14 @@ def test_msft_leaves_out_the_first_that_overfits_and_goes_back():
     assert answers[3].shares == pytest.approx([0, 0.5, 0.5])
 
 
+def test_msft_keeps_what_it_may_go_back_to_between_looks():
+    losses = [[1.0, 1.0], None, [1.1, 0.9], None, [1.2, 0.8]]
+    told = [{} if line is None else {"validation": np.array(line)} for line in losses]
+    answers = trace(MSft(), tasks_of(), told)
+    assert [answer.keep for answer in answers] == [(1,), (1,), (1, 3), (1, 3), ()]
+    assert answers[-1].back == 1
+
+
 def test_msft_keeps_the_last_dataset_and_without_back_its_bests():
     tasks = tasks_of(2)
     rising = [{"validation": np.array([1.0 + step, 1.0 + step])} for step in range(9)]

@@ -156,7 +156,7 @@ class MixedGradient:
         copies = self.memory.copies
         if answer.back is not None:
             track.load(copies[answer.back])
-        kept = {at: copies[at] if at in copies else track.save() for at in answer.keep}
+        kept = {at: track.save() if at == step else copies[at] for at in answer.keep}
         self.memory = replace(self.memory, state=state, dropped=(*self.memory.dropped, *dropped), copies=kept)
         return answer
 

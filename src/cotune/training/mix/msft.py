@@ -37,7 +37,7 @@ class MSft:
     def mix(self, signals: Signals, state: State) -> tuple[Answer, State]:
         """Gives the shares of those that are left."""
         if signals.validation is None:
-            return Answer(state["shares"]), state
+            return Answer(state["shares"], keep=self._keep(state)), state
         kept = self._looked(signals, signals.validation, state)
         over = (kept["since"] >= self.patience) & (kept["shares"] > 0)
         if not over.any() or (kept["shares"] > 0).sum() == 1:
