@@ -360,3 +360,10 @@ def test_a_folder_that_stands_in_for_a_name_keeps_its_metric(tmp_path: Path) -> 
     named = [dataset({"name": "a", "metric": "macro_f1"}), dataset("a")]
     metrics = [load_entries([entry], tmp_path, data=tmp_path)[0].metric for entry in named]
     assert metrics == ["macro_f1", "accuracy"]
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "2.5", "true", "all"])
+def test_a_batch_that_is_none_is_refused_in_one_sentence(file, value):
+    with pytest.raises(ValueError, match=r"search\.batch=.*'auto' or a whole number of fine-tunings >= 1; got"):
+        load_config(file, [f"search.batch={value}"])
+    assert [load_config(file, [f"search.batch={good}"]).search.batch for good in ("auto", "3")] == ["auto", 3]

@@ -70,6 +70,12 @@ def test_settings_come_from_the_child_with_hugging_face_quiet() -> None:
     assert "TRANSFORMERS_VERBOSITY" not in os.environ
 
 
+def test_the_width_is_the_childs() -> None:
+    for factory, width in ((factories.wide, 3), (factories.steady, 1)):
+        with Worker(factory) as worker:
+            assert worker.side_by_side() == width
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
 def test_a_killed_child_fails_the_running_request_and_the_rest_goes_on(number: signal.Signals) -> None:
     with Worker(factories.DiesAt(by_signal=(2,), number=number)) as worker:

@@ -144,3 +144,16 @@ def tuned(tell: Tell) -> Evaluate:
 def greedy(tell: Tell) -> Evaluate:
     """Asks for four gigabytes."""
     return each(lambda request: {"a": float(np.ones(1 << 29).sum())})
+
+
+class Wide(Tuned):
+    """Runs several requests side by side, as its process tells."""
+
+    def side_by_side(self) -> int:
+        """Gives 3 in a child, 1 elsewhere."""
+        return 3 if parent_process() else 1
+
+
+def wide(tell: Tell) -> Evaluate:
+    """Gives an evaluation with a width."""
+    return Wide()

@@ -217,6 +217,24 @@ class Comparable(Protocol):
         ...
 
 
+@runtime_checkable
+class SideBySide(Protocol):
+    """An evaluation that may run several requests of a batch in the time of fewer."""
+
+    def side_by_side(self) -> int:
+        """Gives how many it runs at once at most; 1 if one after another."""
+        ...
+
+
+def side_by_side(evaluate: object) -> int:
+    """Gives how many requests an evaluation runs at once at most; 1 if it does not say.
+
+    >>> side_by_side(each(lambda request: {"a": 0.5}))
+    1
+    """
+    return evaluate.side_by_side() if isinstance(evaluate, SideBySide) else 1
+
+
 Evaluate: TypeAlias = Callable[[Sequence[Request]], Iterable[Trial]]
 """Runs a batch of requests and yields their trials in any order, as they finish."""
 

@@ -11,6 +11,9 @@ from benchmarks import search
 from benchmarks.pools import open_pool
 from programs import start
 
+from cotune.cli.opening import open_study
+from cotune.cli.tabulating import Tabulation, exhaustive
+from cotune.config import evaluation
 from cotune.journal import read_journal
 from cotune.testing import load_table
 
@@ -138,7 +141,7 @@ def test_a_language_model_leaves_its_learning_curves(model_place, cotune):
     (model_place / "pair.yaml").write_text(text)
     small = ("budget.tokens=2000", "dev_rows=8", "train.batch_tokens=256", "train.max_length=160", "lora.layers=top-1")
     command = ("exhaust", "pair.yaml", *small, "--out", "pair.npz", "--curve", "2")
-    assert cotune(*command, "--dry-run").code == 0
+    assert "3 trainings are left, about" in cotune(*command, "--dry-run").out
     done = cotune(*command)
     assert done.code == 0, done.err
     with np.load("pair.npz") as arrays:
@@ -148,3 +151,17 @@ def test_a_language_model_leaves_its_learning_curves(model_place, cotune):
         for name in ("nll", "em", "nll_curve", "train_curve", "nll_base", "em_base"):
             assert np.isfinite(arrays[name]).all(), name
         assert (arrays["tokens"] > 1500).all()
+
+
+def test_under_epochs_the_time_is_that_of_a_mean_combination(model_place):
+    text = "model: model\ntargets: [animals]\nbudget: {epochs: 1}\ndatasets:\n"
+    text += "".join(f"  - {{name: {name}, path: data/{name}}}\n" for name in ("animals", "fruits", "sounds"))
+    (model_place / "epochs.yaml").write_text(text)
+
+    def typical(*changes):
+        opened = exhaustive(open_study(model_place / "epochs.yaml", changes))
+        work = Tabulation(opened, opened.problem(), "", (0,), model_place / "epochs.npz")
+        return len(work._typical(evaluation(opened.config, work.problem.tasks, folder=opened.base, cache=None)()))
+
+    assert typical("lora.layers=top-1") == 2  # of 1, 2 and 3 datasets in 3, 3 and 1 combinations
+    assert typical("lora.layers=top-1", "budget={tokens: 2000}") == 3

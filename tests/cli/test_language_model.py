@@ -43,6 +43,11 @@ def test_check_shows_what_would_be_trained_and_what_it_costs(model_place, cotune
     assert max(shares) - min(shares) <= LONGEST / tokens
     assert found["cost"]["tokens"] == 5 * tokens
     assert "=> " in cotune("check", "study.yaml", *SMALL, "--no-measure").out
+    assert found["batch"] == 1  # on a CPU
+    assert (
+        "proposes 4 fine-tunings at a time"
+        in cotune("check", "study.yaml", *SMALL, "train.width=5", "--no-measure").out
+    )
 
 
 def test_check_shows_the_phases_of_a_curriculum(model_place, cotune):

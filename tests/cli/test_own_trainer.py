@@ -57,6 +57,18 @@ def test_a_dry_run_names_what_would_come_first_and_writes_nothing(place, cotune)
     assert [step["mixture"] for step in following] not in ([{"a": 1}], [])
 
 
+def test_a_dry_run_tells_how_many_an_evaluation_gets_at_a_time(place, cotune):
+    assert "A run, one fine-tuning at a time, would begin with" in run_here(cotune, "--dry-run").out
+    (place / "wide_trainer.py").write_text(
+        (place / "own_trainer.py").read_text() + "\n\nclass Wide:\n    def __call__(self, requests):\n"
+        "        return evaluate(requests)\n\n    def side_by_side(self):\n        return 9\n\n\nwide = Wide()\n"
+    )
+    wide = ("study.yaml", "evaluate=wide_trainer:wide", "--dry-run")
+    assert "A run, 4 fine-tunings at a time, would begin with" in cotune("run", *wide).out
+    assert json.loads(cotune("run", *wide, "--batch", 2, "--json").out)["batch"] == 2
+    assert json.loads(cotune("run", *wide, "search.early_stopping=auto", "--json").out)["batch"] == 1
+
+
 def test_a_dry_run_tells_confirmations_and_the_end(place, cotune):
     few = ("search.confirm=1", "--trials", 12, "--patience", 1)
     assert run_here(cotune, *few).code == 0

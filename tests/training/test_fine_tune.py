@@ -218,8 +218,25 @@ def test_a_curve_is_part_of_an_estimate(monkeypatch, random_base):
     monkeypatch.setattr(evaluate.engine, "rehearse", costed)
     request = Request(Mixture.of(["group", "echo"]))
     found = evaluate.estimate(request, measure=True)
-    assert asked == [["likelihood", "loss"]] * 2 + [["loss", "loss"]]
+    assert asked == [["likelihood", "loss"]] * 3 + [["loss", "loss"]]
     assert found.seconds == found.steps / 2 + (1 + 2) * found.scored_rows / 16  # of four steps two are looked at
+
+
+def test_only_the_first_of_a_trial_is_estimated_to_fill_the_cache(monkeypatch, random_base):
+    evaluate = fine_tune(random_base, scoring=Scoring(curve=3))
+    engine = evaluate.engine
+    fill, rehearse, filled = engine._trunk._filling.run, engine.rehearse, []
+    monkeypatch.setattr(engine._trunk._filling, "run", lambda *given: filled.append(given) or fill(*given))
+
+    def counted(*given):
+        before = len(filled)
+        rehearse(*given)
+        return 1.0, float(len(filled) - before)
+
+    monkeypatch.setattr(engine, "rehearse", counted)
+    found = evaluate.estimate(Request(Mixture.of(["group", "echo"])), measure=True)
+    assert found.first_seconds > 0
+    assert found.seconds == found.steps / 2  # in what is repeated, looks at the curve included, nothing is filled
 
 
 def test_progress_counts_up_to_the_end_of_each_stage(random_base):

@@ -11,7 +11,7 @@ from test_fine_tune import ECHO, GROUP, TRAIN
 from torch import nn
 
 from cotune import Mixture, Request
-from cotune.training import Budget, FineTune, Lora, Train
+from cotune.training import Balance, Budget, FineTune, Lora, Mixing, Scoring, TaskTrain, Train
 from cotune.training.together.adamw import AdamW, clip
 from cotune.training.together.beside import Beside
 from cotune.training.together.crew import measured_width, misfit
@@ -167,6 +167,27 @@ def test_the_measured_width_is_smaller_for_larger_trials(random_base):
 
     assert 1 <= measured(24) < measured(1)
     assert measured(1, most=7) in (1, 7)
+
+
+def test_the_width_is_told_and_the_model_is_loaded_for_it_only_where_it_matters(random_base):
+    def told(width, train=TRAIN, **others):
+        evaluate = fine_tune(random_base, width, train=replace(train, width=width), **others)
+        return evaluate.side_by_side(), evaluate._engine is not None
+
+    assert told(3) == (3, True)
+    assert told("auto") == told(1) == (1, False)  # on a CPU
+    alone = [{"train": replace(TRAIN, balancer=Balance("dwa"))}, {"scoring": Scoring(curve=1)}]
+    alone += [{"train": replace(TRAIN, gradient_checkpointing=True)}, {"lora": Lora(method="full", layers="top-2")}]
+    alone += [
+        {"train": replace(TRAIN, overrides={"group": TaskTrain(loss="contrastive")})},
+        {"train": replace(TRAIN, mixing=Mixing("bandit"))},
+    ]
+    for others in alone:
+        assert told(3, **others) == (1, False), others
+    without_rows = [replace(task, rows={**task.rows, "train": ()}) for task in (GROUP, ECHO)]
+    train = replace(TRAIN, width=3)
+    nothing = FineTune(random_base, without_rows, targets=("group",), budget=Budget(steps=2), train=train)
+    assert nothing.side_by_side() == 1
 
 
 def test_memory_that_runs_out_halves_the_team_and_every_trial_is_there(random_base):

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cotune.cli.console import duration, plain, print_json, print_table, print_text, shorten
+from cotune.cli.console import batches, duration, plain, print_json, print_table, print_text, shorten
 from cotune.cli.errors import MISTAKE, OK, one_line, say
 from cotune.cli.options import AsJson, DataFolder, Overrides, SearchSeed, StudyFile, Targets, TargetsFile
 from cotune.cli.run import again, given
@@ -76,6 +76,8 @@ def show(found: "Inspection") -> None:
         print_text(f"\nCost: {found.cost.fine_tunings} fine-tunings, {found.cost.tokens:,} training tokens{time}")
         if found.cost.references:
             print_text(f"Beside them: {found.cost.references} reference trainings, in the time but not in the tokens")
+    if found.batch is not None:
+        print_text(f"The search proposes {batches(found.batch)}.")
     for line in found.warnings:
         print_text(f"Warning: {one_line(line)}")
 

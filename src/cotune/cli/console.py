@@ -53,6 +53,11 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5970 else f"{seconds / 3600:.1f} h"
 
 
+def batches(size: int) -> str:
+    """Gives in words how many fine-tunings are proposed together."""
+    return "one fine-tuning at a time" if size == 1 else f"{size} fine-tunings at a time"
+
+
 def plain(value: object) -> Json:
     """Gives a dataclass of plain data as JSON; a mixture as its parts.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from cotune.cli.balancing import check_rivals
 from cotune.cli.errors import describe
 from cotune.cli.opening import Opened
+from cotune.cli.searching import planned
 from cotune.config import OwnEvaluation, build_problem, build_sampler, evaluation
 from cotune.config.build import Tell
 from cotune.config.pool import load_entries, names_only, without_leaks
@@ -18,7 +19,7 @@ from cotune.tasks.leaks import Leak, find_leaks
 from cotune.tasks.statistics import Statistics, statistics
 from cotune.training import Curriculum, FineTune
 from cotune.training.mixing import Lesson
-from cotune.trial import Exposure, Request
+from cotune.trial import Exposure, Request, side_by_side
 
 FEW_ROWS = 50
 """With fewer dev rows a target's score is too noisy to search on."""
@@ -65,8 +66,8 @@ class Cost:
 class Inspection:
     """All that a check found: `errors` would end a run, `warnings` may mislead it.
 
-    `shares` is what each dataset trains when all are in, `phases` in which order a curriculum shows it; they and `cost`
-    need the model, so a user's own evaluation has none.
+    `shares` is what each dataset trains when all are in, `phases` in which order a curriculum shows it; they `cost`
+    and `batch`, how many fine-tunings are proposed together, need the model, so a user's own evaluation has none.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Inspection:
     shares: Mapping[str, Exposure] | None = None
     phases: tuple[Lesson, ...] = ()
     cost: Cost | None = None
+    batch: int | None = None
     warnings: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
 
@@ -120,7 +122,9 @@ def inspect(opened: Opened, *, data: Path | None, cache: Path, measure: bool, te
         return found
     check_rivals(opened, problem.tasks, cache)
     trials = config.search.trials
-    return _with_cost(found, factory(tell), Request(problem.everything), trials, measure=measure)
+    fine_tune = factory(tell)
+    found = _with_cost(found, fine_tune, Request(problem.everything), trials, measure=measure)
+    return replace(found, batch=planned(config).sized(side_by_side(fine_tune)).at_once)
 
 
 def _load(opened: Opened, data: Path | None, tell: Tell | None) -> tuple[list[Task], list[str]]:

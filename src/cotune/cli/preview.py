@@ -1,6 +1,6 @@
 """`cotune run --dry-run`: what would be trained next."""
 
-from cotune.cli.console import Json, print_json, print_text
+from cotune.cli.console import Json, batches, print_json, print_text
 from cotune.cli.errors import OK
 from cotune.cli.progress import predicted
 from cotune.cli.searching import Search
@@ -15,8 +15,9 @@ def preview(search: Search, *, as_json: bool) -> int:
         ValueError: a run would be refused.
     """
     search.check()
-    used, limit = spent(search.study.records()), search.plan.trials
-    step = search.study.upcoming(search.plan, sampler=search.sampler)
+    plan = search.sized_plan
+    used, limit = spent(search.study.records()), plan.trials
+    step = search.study.upcoming(plan, sampler=search.sampler)
     ended, following = (step, []) if isinstance(step, Stopped) else (None, step)
     if as_json:
         steps: list[Json] = [
@@ -30,13 +31,14 @@ def preview(search: Search, *, as_json: bool) -> int:
             for proposal in following
         ]
         facts: dict[str, Json] = {"folder": str(search.opened.folder), "used": used, "trials": limit}
+        facts["batch"] = plan.at_once
         print_json(facts | {"next": steps, "stopped": None if ended is None else ended.to_json()})
         return OK
     counted = f"{used} of at most {limit} fine-tunings are used in {search.opened.folder}."
     if ended is not None:
         print_text(f"{counted} A run would train nothing: {ended.message}.")
         return OK
-    print_text(f"{counted} A run would begin with:")
+    print_text(f"{counted} A run, {batches(plan.at_once)}, would begin with:")
     for proposal in following:
         reasons = filter(None, [proposal.reason, predicted(proposal), f"seed {proposal.request.seed}"])
         print_text(f"  {proposal.request.mixture}  ({', '.join(reasons)})")

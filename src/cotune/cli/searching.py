@@ -16,11 +16,11 @@ from cotune.cli.errors import INTERRUPTED, OK, TERMINATED, say
 from cotune.cli.opening import Opened, save_config
 from cotune.cli.progress import Display
 from cotune.cli.screen import Screen
-from cotune.config import OwnEvaluation, build_sampler, evaluation
+from cotune.config import OwnEvaluation, StudyConfig, build_sampler, evaluation
 from cotune.problem import Problem
 from cotune.reporting.logged import standing_alarms
 from cotune.study import Event, Plan, Reuse, Stopped, Study, interruptible, reuse
-from cotune.trial import Evaluate, Proposal
+from cotune.trial import Evaluate, Proposal, side_by_side
 from cotune.worker import Worker
 
 if TYPE_CHECKING:
@@ -58,17 +58,16 @@ class Search:
         """What the study may spend and when it stops."""
         if self.given_plan is not None:
             return self.given_plan
-        search = self.opened.config.search
-        return Plan(
-            trials=search.trials - reserved(self.opened.config),
-            hours=search.max_hours,
-            patience=search.patience,
-            min_improvement=search.min_improvement,
-            min_improvement_noise=search.min_improvement_noise,
-            confirm=search.confirm,
-            batch=search.batch,
-            early_stopping=search.early_stopping,
-        )
+        return planned(self.opened.config)
+
+    @property
+    def sized_plan(self) -> Plan:
+        """The plan with its batch in numbers, as a run here would have it; that may load the model."""
+        if not self.plan.needs_width:
+            return self.plan.sized(1)
+        config = self.opened.config
+        factory = evaluation(config, self.problem.tasks, folder=self.opened.base, cache=cache_root() / "trunk")
+        return self.plan.sized(side_by_side(factory()))
 
     @property
     def sampler(self) -> "Sampler":
@@ -112,8 +111,8 @@ class Search:
 
     def repeat(self, proposals: Sequence[Proposal]) -> int:
         """Runs given requests under this configuration and gives the exit code."""
-        study, batch = self.study, self.plan.batch
-        return self._attend(study, len(proposals), partial(study.repeat, proposals=proposals, batch=batch))[0]
+        study = self.study
+        return self._attend(study, len(proposals), partial(study.repeat, proposals=proposals))[0]
 
     def execute(self) -> int:
         """Runs the study to its end and gives the exit code, that of an interruption included.
@@ -189,6 +188,21 @@ class Search:
             print_text(found.sentence)
         print_text(f"Next: cotune report {study.folder}")
         return OK
+
+
+def planned(config: StudyConfig) -> Plan:
+    """Gives what a study may spend and when it stops, by its configuration."""
+    search = config.search
+    return Plan(
+        trials=search.trials - reserved(config),
+        hours=search.max_hours,
+        patience=search.patience,
+        min_improvement=search.min_improvement,
+        min_improvement_noise=search.min_improvement_noise,
+        confirm=search.confirm,
+        batch=search.batch,
+        early_stopping=search.early_stopping,
+    )
 
 
 def _promise() -> None:

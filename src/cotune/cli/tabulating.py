@@ -14,10 +14,11 @@ from cotune.cli.stages import Stages
 from cotune.config import OwnEvaluation, evaluation
 from cotune.journal import read_journal
 from cotune.journal.table import export_table
-from cotune.mixture import BASE
+from cotune.mixture import BASE, Mixture
 from cotune.problem import Problem
 from cotune.search import Exhaustive
 from cotune.study import Plan
+from cotune.training import FineTune
 from cotune.trial import Record, Request
 from cotune.trial_json import Json as JsonValue
 
@@ -89,11 +90,11 @@ class Tabulation:
         """Prints how many trainings are left and about how long they take; trains a few examples for that."""
         left = len(self._wanted() - self._done())
         facts: dict[str, Json] = {"combinations": self.problem.count(), "seeds": self.seeds, "left": left}
-        seconds = self._seconds(left)
+        seconds = self._seconds(left) if left else 0.0
         if self.quiet:
             print_json(facts | {"folder": str(self.opened.folder), "seconds": seconds})
             return OK
-        time = "" if seconds is None else f", about {duration(seconds)} on this machine (learning curves not counted)"
+        time = f", about {duration(seconds)} on this machine, one after another" if seconds else ""
         many = f"{self.problem.count():,} combinations of {len(self.problem.tasks)} datasets, seeds {list(self.seeds)}"
         print_text(f"{many}: {left:,} trainings are left{time}. Nothing was trained.")
         return OK
@@ -110,7 +111,7 @@ class Tabulation:
             allow=self.allow,
             quiet=self.quiet,
             given_sampler=Exhaustive(self.seeds),
-            given_plan=Plan(trials, confirm=0, batch=batch, repeats=False),
+            given_plan=Plan(trials, confirm=0, batch="widest" if batch == "auto" else batch, repeats=False),
         )
 
     def _wanted(self) -> set[Request]:
@@ -136,8 +137,16 @@ class Tabulation:
             return None
         with Screen(quiet=self.quiet) as screen:
             fine_tune = factory(Stages(screen, verb="measuring the time of").tell)
-            one = fine_tune.estimate(Request(self.problem.everything), measure=True)
+            one = fine_tune.estimate(Request(self._typical(fine_tune)), measure=True)
         return (one.seconds or 0.0) * left + (one.first_seconds or 0.0)
+
+    def _typical(self, fine_tune: FineTune) -> Mixture:
+        """Gives the combination of all datasets; where that trains longer than others, the one nearest to the mean."""
+        if self.opened.config.budget.kind != "epochs":
+            return self.problem.everything
+        tokens = {mixture: fine_tune.estimate(Request(mixture)).tokens for mixture in self.problem.mixtures()}
+        mean = sum(tokens.values()) / len(tokens)
+        return min(tokens, key=lambda mixture: abs(tokens[mixture] - mean))
 
     def _conclude(self) -> int:
         """Writes the table, and says what is missing in it."""

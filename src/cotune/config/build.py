@@ -11,7 +11,7 @@ from cotune.config.names import SAMPLERS, imported, named
 from cotune.problem import Problem
 from cotune.task import Task
 from cotune.training import FineTune
-from cotune.trial import Comparable, Evaluate, Progress, Proposal, Request, Trial
+from cotune.trial import Comparable, Evaluate, Progress, Proposal, Request, Trial, side_by_side
 
 if TYPE_CHECKING:
     import numpy as np
@@ -112,6 +112,10 @@ class Named:
         """Gives its name, and what it tells itself."""
         own: Mapping[str, object] = self.evaluate.settings() if isinstance(self.evaluate, Comparable) else {}
         return {"evaluate": self.name, **own}
+
+    def side_by_side(self) -> int:
+        """Gives how many requests it runs at once, if it tells."""
+        return side_by_side(self.evaluate)
 
 
 @dataclass(frozen=True)

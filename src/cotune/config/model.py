@@ -29,6 +29,14 @@ def _balancers(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _batch(value: Plain) -> int | Literal["auto"]:
+    if value == "auto":
+        return "auto"
+    if type(value) is not int or value < 1:
+        raise ValueError(f"search.batch is 'auto' or a whole number of fine-tunings >= 1; got {value!r}.")
+    return value
+
+
 class Search(Section):
     """How the search goes: how many fine-tunings, which sampler, when it stops early.
 
@@ -36,6 +44,7 @@ class Search(Section):
     how many fine-tunings in a row may bring no better value; `min_improvement` the expected improvement, as a score,
     below which it is not worth another one; `min_improvement_noise` the same in standard deviations between seeds.
     `confirm` is how many fresh seeds confirm the winner and each anchor; with 0 the search repeats what may be best.
+    `batch` is how many are proposed and handed over together, or "auto" for what runs side by side and a search bears.
     `early_stopping` ends fine-tunings that are hopeless by their dev loss. Under each of `balancers` the winner is
     trained again with its confirming seeds.
     """
@@ -44,7 +53,7 @@ class Search(Section):
     sampler: str = "default"
     confirm: int = Field(default=3, ge=0)
     seed: int = Field(default=0, ge=0)
-    batch: int = Field(default=1, ge=1)
+    batch: Annotated[int | Literal["auto"], PlainValidator(_batch)] = "auto"
     max_hours: float | None = Field(default=None, gt=0)
     patience: int | None = Field(default=None, ge=1)
     min_improvement: float | None = Field(default=None, ge=0)

@@ -61,7 +61,7 @@ class Circle:
         waiting = open_requests(self.course, self._records())
         if isinstance(waiting, Stopped):
             return waiting
-        batch = waiting[: plan.batch]
+        batch = waiting[: plan.at_once]
         numbers = {record.request: record.number for record in batch}
         if not numbers:
             return None

@@ -1,9 +1,10 @@
 """How a study's fine-tunings are shared out over anchors, search and confirmation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from cotune.problem import Problem
+from cotune.study.batch import Batch, batch_of, check_batch
 from cotune.trial_json import JsonObject
 
 ROOMY = 8
@@ -20,16 +21,17 @@ class Plan:
     min_improvement: float | None = None
     min_improvement_noise: float | None = None
     confirm: int = 3
-    batch: int = 1
+    batch: Batch = "auto"
     repeats: bool = True
     base: bool = True
     early_stopping: Literal["none", "auto"] = "none"
 
     def __post_init__(self) -> None:
-        whole = {"trials": self.trials, "batch": self.batch, "patience": self.patience}
+        whole = {"trials": self.trials, "patience": self.patience}
         for name, value in whole.items():
             if value is not None and (type(value) is not int or value < 1):
                 raise ValueError(f"{name} is a whole number >= 1; got {value!r}.")
+        check_batch(self.batch)
         if type(self.confirm) is not int or self.confirm < 0:
             raise ValueError(f"confirm is a whole number of seeds >= 0; got {self.confirm!r}.")
         if self.hours is not None and not self.hours > 0:
@@ -40,6 +42,20 @@ class Plan:
                 raise ValueError(f"{name} is a number >= 0; got {number!r}.")
         if self.early_stopping not in ("none", "auto"):
             raise ValueError(f"early_stopping is 'none' or 'auto'; got {self.early_stopping!r}.")
+
+    @property
+    def needs_width(self) -> bool:
+        """Whether the batch hangs on how many trials run side by side; those that may be stopped early run alone."""
+        return isinstance(self.batch, str) and self.early_stopping == "none"
+
+    def sized(self, width: int) -> "Plan":
+        """Gives the plan with its batch in numbers, where an evaluation runs `width` requests side by side."""
+        return replace(self, batch=batch_of(self.batch, width if self.needs_width else 1))
+
+    @property
+    def at_once(self) -> int:
+        """How many requests are proposed and run together; one while the plan is not `sized`."""
+        return 1 if isinstance(self.batch, str) else self.batch
 
     @property
     def anchor_seeds(self) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from cotune.journal import JournalView, read_journal
 from cotune.journal.groups import plain
 from cotune.task import Task
-from cotune.trial import Comparable, Evaluate, Request, Trial
+from cotune.trial import Comparable, Evaluate, Request, Trial, side_by_side
 
 OBJECTIVE = "objective"
 """The setting of a study's journal that is the problem's, not the evaluation's: it changes no score."""
@@ -34,6 +34,10 @@ class Reuse:
         """Gives the settings of the evaluation that trains, and those that the study adds."""
         own: Mapping[str, object] = self.evaluate.settings() if isinstance(self.evaluate, Comparable) else {}
         return {**self.more, **own}
+
+    def side_by_side(self) -> int:
+        """Gives how many requests the evaluation that trains runs at once."""
+        return side_by_side(self.evaluate)
 
     def _kept(self) -> dict[Request, Trial]:
         kept: dict[Request, Trial] = {}

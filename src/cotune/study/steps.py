@@ -141,7 +141,7 @@ def _search(course: Course, records: Sequence[Record]) -> list[Proposal] | Stopp
     if stopped is not None:
         return stopped
     left = plan.trials - kept_back(problem, records, plan) - spent(records)
-    how_many = min(plan.batch, left)
+    how_many = min(plan.at_once, left)
     rng = np.random.default_rng([course.seed, len(records)])
     proposals = propose(problem, course.sampler, known, rng, how_many)
     if not proposals:

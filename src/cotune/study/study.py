@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from cotune.journal import Journal, JournalView, read_journal
 from cotune.problem import Problem
+from cotune.study.batch import Batch, batch_of, check_batch
 from cotune.study.circle import Circle
 from cotune.study.events import Event, Rule, Stopped
 from cotune.study.phases import in_pool
@@ -18,7 +19,7 @@ from cotune.study.reuse import OBJECTIVE
 from cotune.study.steps import Course, Past, next_step, open_requests, search_end
 from cotune.study.stops import all_failed
 from cotune.study.versions import versions
-from cotune.trial import Comparable, Evaluate, Proposal, Record
+from cotune.trial import Comparable, Evaluate, Proposal, Record, side_by_side
 from cotune.trial_json import JsonObject
 
 if TYPE_CHECKING:  # at run time it would import SciPy, which a study with its own sampler does without
@@ -77,7 +78,7 @@ class Study:
         min_improvement: float | None = None,
         min_improvement_noise: float | None = None,
         confirm: int = 3,
-        batch: int = 1,
+        batch: Batch = "auto",
         repeats: bool = True,
         base: bool = True,
         early_stopping: Literal["none", "auto"] = "none",
@@ -101,7 +102,8 @@ class Study:
                 repeated mixtures; never while nothing was repeated.
             confirm: Fresh seeds for the winner and each anchor, equally many for each; fewer where that would take
                 more fine-tunings than the search gets. With 0 the search itself repeats what may be best.
-            batch: How many requests are proposed and handed to `evaluate` together.
+            batch: How many requests are proposed and handed to `evaluate` together; "auto" is 1, 2 or 4 and no more
+                than it runs side by side (see `cotune.trial.SideBySide`), "widest" as many as that.
             repeats: Whether the anchors are repeated and the winner confirmed; a table without noise needs neither.
             base: Whether the untrained base model is scored; it costs no fine-tuning.
             early_stopping: With "auto", fine-tunings of the search that are hopeless by their dev loss after a quarter
@@ -119,6 +121,8 @@ class Study:
         tell = on_event or _nobody
         try:
             with self._open(evaluate) as journal:
+                if plan.needs_width:
+                    plan = plan.sized(side_by_side(evaluate))
                 journal.log("run", {"plan": cast(JsonObject, asdict(plan)), **versions()})
                 course = Course(self.problem, sampler or _default_sampler(), plan, self.seed)
                 stopped = _logged(Circle(course, journal, evaluate, deadline, self._stop.is_set, tell))
@@ -131,7 +135,7 @@ class Study:
         evaluate: Evaluate,
         proposals: Sequence[Proposal],
         *,
-        batch: int = 1,
+        batch: Batch = "widest",
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
         """Runs given requests and nothing else, as far as the journal lacks them; stops when it is asked to.
@@ -140,11 +144,12 @@ class Study:
             JournalError: the folder, the disk, or settings that differ; see `Journal`.
             ValueError: an evaluation that breaks its contract.
         """
+        check_batch(batch)
         tell = on_event or _nobody
         try:
             with self._open(evaluate) as journal:
-                asked = self._stop.is_set
-                tell(repeat(journal, self.problem, evaluate, proposals, batch=batch, is_stopped=asked, tell=tell))
+                asked, size = self._stop.is_set, batch_of(batch, side_by_side(evaluate))
+                tell(repeat(journal, self.problem, evaluate, proposals, batch=size, is_stopped=asked, tell=tell))
         finally:
             self._stop.clear()
 

@@ -8,11 +8,14 @@ from multiprocessing.connection import Connection
 
 import torch
 
+from cotune.mixture import Mixture
 from cotune.task import Split
 from cotune.training.adapter import Adapter
 from cotune.training.balance.gradient import BalancedGradient
+from cotune.training.compiled import CompiledLayers
 from cotune.training.curriculum.choice import timetable
 from cotune.training.curriculum.lessons import Lessons
+from cotune.training.device import device_of
 from cotune.training.difficulty import Difficulty
 from cotune.training.errors import TrialError
 from cotune.training.example import Example
@@ -21,21 +24,19 @@ from cotune.training.forest_decoder import ForestDecoder
 from cotune.training.guides import Guides
 from cotune.training.loaded import Loaded, load
 from cotune.training.lora import State, Trainee, adapted
-from cotune.training.loss.choice import PLAIN
 from cotune.training.loss.made import StakesByTask
 from cotune.training.memory import within_memory
-from cotune.training.mix.choice import FIXED
 from cotune.training.mix.gradient import MixedGradient
 from cotune.training.mix.making import Shop
 from cotune.training.mix.references import Beforehand
 from cotune.training.mixing import Plan, exposed, plan
-from cotune.training.model import device_of
 from cotune.training.quantize import within_reach
 from cotune.training.ranks import Begin, End, Order, Ranks, Results, Sit, Train
 from cotune.training.scoring import Exam, sit
 from cotune.training.setup import Setup
-from cotune.training.together.crew import Crew, most_of
+from cotune.training.together.crew import Crew
 from cotune.training.together.team import Kit
+from cotune.training.together.width import most_of
 from cotune.training.trainer import Trainer
 from cotune.trial import Progress, Request, TaskResult, Trial
 
@@ -61,6 +62,7 @@ class Engine:
         self.ranks = Ranks(setup, size=setup.train.processes)
         self._report = report
         self._stakes = StakesByTask(setup.tasks, self.pool, self.encoder, setup.train)
+        self._compiled = self._layers_to_compile()
         self._trainer = Trainer(
             setup,
             self.model,
@@ -69,6 +71,7 @@ class Engine:
             ranks=self.ranks,
             report=report,
             stakes=self._stakes,
+            compiled=self._compiled,
         )
         shop = Shop(setup, self._decoder, self._trainer, self._adapted, self.plan, self._stakes)
         self._guides = Guides(shop, self.pool)
@@ -132,6 +135,16 @@ class Engine:
         together = [request for request in requests if request not in apart]
         if self._crew is not None and together:
             yield from self._crew.run(together, self.plan, self.exams("dev", self.setup.scoring.dev_rows))
+
+    def width(self) -> int:
+        """Gives how many trials of all datasets run side by side; where that is automatic, a pass measures it once."""
+        names = [task.name for task in self.setup.tasks if task.rows.get("train")]
+        if self._crew is None or not names:
+            return 1
+        try:
+            return self._crew.width(self.plan(Request(Mixture.of(names))))
+        except TrialError:  # nothing to train on; trials will say so
+            return 1
 
     def fit(self, request: Request) -> Adapter:
         """Gives the adapter that `request` trains.
@@ -197,6 +210,7 @@ class Engine:
         with self._guides.guided(request, drawn, limit) as (trainee, guide):
             course = self._trainer.climb(request, drawn, trainee, limit, exams, guide)
             results = self._sit(request, exams, limit) if course.reached == 1 else {}
+        device = f"{device}, compiled" if self._compiled.is_on else device
         exposure = exposed(drawn, len(course.losses), self._guides.rows(request.mixture.names)[0])
         return Trial(
             request,
@@ -212,8 +226,8 @@ class Engine:
         )
 
     def _rehearse(self, request: Request, drawn: Plan, exams: Sequence[Exam], limit: int) -> tuple[float, float]:
-        started = time.perf_counter()
         with self._guides.guided(request, drawn, limit, rehearsal=True) as (trainee, guide):
+            started = time.perf_counter()  # an adapter is made once, however few steps are rehearsed
             self._trainer.train(request, drawn, trainee, limit, guide)
             trained = time.perf_counter()
             self._sit(request, exams, limit)
@@ -237,27 +251,30 @@ class Engine:
             self._trainer.encode(request, exam.read, pasts=exam.way == "generation", limit=limit)
             self._report(Progress(request, f"score {exam.task.name}", done, len(exams)))
             rows = self.setup.scoring.batch
-            results[exam.task.name] = sit(exam, self._decoder, self.encoder, limit=limit, rows=rows)
+            with self._compiled.standing_in():
+                results[exam.task.name] = sit(exam, self._decoder, self.encoder, limit=limit, rows=rows)
         self._report(Progress(request, "score", len(exams), len(exams)))
         return results
 
+    def _layers_to_compile(self) -> CompiledLayers:
+        """Gives the trained layers with what is said of compiling them; by itself only where trials run alone on a GPU.
+
+        On a CPU a trial is to repeat itself to the bit. Adapters side by side are not compiled: see docs/engine.md.
+        """
+        train, model = self.setup.train, self.model
+        fits = model.device.type == "cuda" and self.setup.lora.dropout == 0 and not self._has_sides()
+        mode = "off" if model.is_split or (train.compile == "auto" and not fits) else train.compile
+        return CompiledLayers(model.layers[model.depth(self.setup.lora) :], mode, model.tolerance)
+
     def _is_alone(self, request: Request) -> bool:
-        """Whether a request has no training, or one that is looked at on its way."""
-        return not request.mixture.names or request.stop is not None or self.setup.scoring.curve > 0
+        """Whether a request has no training, or one that may stop on its way."""
+        return not request.mixture.names or request.stop is not None
 
     def _has_sides(self) -> bool:
-        """Whether trials can run side by side: adapters, on a whole model in one process that takes the fast path.
-
-        Those with a balancer or a mixer run alone: it weighs the batch of one trial; so do those with losses that need
-        more than the logits.
-        """
-        train = self.setup.train
-        is_single = train.processes == 1 and not self.model.is_split
-        is_unguided = not train.balancer.is_on and train.mixing.name == FIXED
-        is_plain = is_single and not train.gradient_checkpointing and is_unguided
-        is_plain = is_plain and all(train.loss_of(task.name) in PLAIN for task in self.setup.tasks)
-        is_fit = self.setup.lora.method == "lora" and isinstance(self._decoder, ForestDecoder)
-        return is_plain and is_fit and most_of(train.width, self.model.device) > 1
+        """Whether trials can run side by side: the settings allow it, on a whole model that takes the fast path."""
+        is_fit = not self.model.is_split and isinstance(self._decoder, ForestDecoder)
+        has_room = most_of(self.setup.train.width, self.model.device) > 1
+        return is_fit and has_room and not self.setup.runs_alone
 
     def _kit(self) -> Kit:
         def encode(request: Request, examples: Sequence[Example], pasts: bool) -> None:

@@ -81,6 +81,12 @@ class FineTune:
         """Gives a JSON object of everything but mixture, seed and data that changes a score; loads the model."""
         return {"model": self.engine.model.fingerprint, **self.engine.setup.to_json()}
 
+    def side_by_side(self) -> int:
+        """Gives how many trials run at once at most; loads the model where only it can tell."""
+        if self._engine is None and self._is_surely_alone():
+            return 1
+        return self.engine.width()
+
     def warnings(self) -> tuple[str, ...]:
         """Gives what may go wrong with these settings on these tasks, one sentence each; loads the model."""
         from cotune.training.advice import advice
@@ -138,6 +144,13 @@ class FineTune:
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_engine": None}
+
+    def _is_surely_alone(self) -> bool:
+        from cotune.training.device import device_of
+        from cotune.training.together.width import most_of
+
+        train = self.setup.train
+        return self.setup.runs_alone or most_of(train.width, device_of(train.device)) == 1
 
     def _check(self, request: Request) -> None:
         check_names(request.mixture.names, [task.name for task in self.setup.tasks])

@@ -18,9 +18,10 @@ from transformers.utils import logging
 
 from cotune.training.cut import decoder_layers
 from cotune.training.damage import CONFIGURATION, TOKENIZER, WEIGHTS, blaming
+from cotune.training.device import device_of
 from cotune.training.embedded import shown_name
 from cotune.training.fingerprint import model_fingerprint
-from cotune.training.origin import files_folder, find_origin, first_line
+from cotune.training.origin import files_folder, find_origin
 from cotune.training.quantize import keep_trainable, quantization, stored_bits
 from cotune.training.settings import Lora, Train
 from cotune.trial import Progress
@@ -150,22 +151,6 @@ def _check_split(name: str, module: PreTrainedModel) -> bool:
             "processor or disk. Free their memory, set train.load_in_4bit, or give a smaller model."
         )
     return len(places) > 1
-
-
-def device_of(name: str) -> torch.device:
-    """Gives the device of that name; "auto" is a GPU if there is one.
-
-    Raises:
-        ValueError: there is no such device.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(
-            f"train.device {name!r} cannot be used: {first_line(error).rstrip('.')}. Use 'auto' or 'cpu'."
-        ) from error
 
 
 def _dtype(name: str, device: torch.device, lora: Lora) -> torch.dtype:

@@ -147,12 +147,14 @@ class Train:
     device_map: Literal["auto"] | None = None
     processes: int = 1
     width: int | str = "auto"
+    compile: Literal["auto", "on", "off"] = "auto"
 
     def __post_init__(self) -> None:
         check_choice("train.schedule", self.schedule, ("cosine", "linear", "constant"))
         check_choice("train.loss", self.loss, LOSSES)
         check_choice("train.prompt_style", self.prompt_style, ("auto", "chat", "plain"))
         check_choice("train.trunk", self.trunk, ("auto", "on", "off"))
+        check_choice("train.compile", self.compile, ("auto", "on", "off"))
         check_choice("train.dtype", self.dtype, ("auto", "float32", "bfloat16", "float16"))
         names = ("lr", "batch_tokens", "batch_examples", "max_length", "clip", "threads", "processes")
         values = (

@@ -12,15 +12,18 @@ from cotune.training.balance.contract import UNDROPPED
 from cotune.training.balance.fitting import check_fit
 from cotune.training.curriculum.choice import Curriculum
 from cotune.training.curriculum.fitting import check_curriculum
+from cotune.training.loss.choice import PLAIN
 from cotune.training.loss.fitting import check_losses
-from cotune.training.mix.choice import Mixing
+from cotune.training.mix.choice import FIXED, Mixing
 from cotune.training.mix.fitting import check_fit as check_mixing
 from cotune.training.settings import Budget, Lora, Scoring, SizePolicy, Train
 
 SCORES_VERSION = 3
 """Raised by hand whenever a change of the code changes a trial's scores beyond rounding."""
 
-PASSING = frozenset({"device", "threads", "gradient_checkpointing", "trunk", "device_map", "processes", "width"})
+PASSING = frozenset(
+    {"device", "threads", "gradient_checkpointing", "trunk", "device_map", "processes", "width", "compile"}
+)
 """Keys of `train` that change no score beyond rounding."""
 
 LATER = frozenset({"load_in_4bit", "load_in_8bit", "loss_options", "lr", "costs"})
@@ -61,6 +64,8 @@ class Setup:
             raise ValueError(
                 "train.trunk 'on' keeps what frozen layers give; lora.layers 'all' leaves none. Use top-N."
             )
+        if self.train.compile == "on" and self.lora.dropout > 0:
+            raise ValueError("train.compile 'on' would drop out others than without; lora.dropout must be 0 with it.")
         if not self.model:
             raise ValueError("A model is a local folder, a hub id or 'embedded'; got nothing.")
         check_fit(self.train.balancer, self.tasks, self.targets)
@@ -94,6 +99,18 @@ class Setup:
     @property
     def _balancer_needs(self) -> frozenset[str]:
         return needs_of(self.train.balancer)
+
+    @property
+    def runs_alone(self) -> bool:
+        """Whether trials run one by one wherever they run.
+
+        A balancer or a mixer weighs the batch of one trial; some losses need more than the logits; a look at a curve
+        comes in the middle of a training.
+        """
+        train = self.train
+        is_guided = train.balancer.is_on or train.mixing.name != FIXED or self.scoring.curve > 0
+        is_large = train.processes > 1 or train.gradient_checkpointing or self.lora.method == "full"
+        return is_guided or is_large or any(train.loss_of(task.name) not in PLAIN for task in self.tasks)
 
     @property
     def measured(self) -> frozenset[str]:

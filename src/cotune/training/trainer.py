@@ -7,6 +7,7 @@ from dataclasses import replace
 from cotune.training.balance.gradient import BalancedGradient
 from cotune.training.checkpoint import checkpointed
 from cotune.training.climb import climb
+from cotune.training.compiled import CompiledLayers
 from cotune.training.decoder import Decoder
 from cotune.training.example import Example
 from cotune.training.forest import PACK_TOKENS, leaf
@@ -41,10 +42,11 @@ class Trainer:
         ranks: Ranks,
         report: Callable[[Progress], None],
         stakes: Callable[[Sequence[str]], Mapping[str, Stakes]],
+        compiled: CompiledLayers,
     ) -> None:
         self._setup, self._model = setup, model
         self._trunk, self._decoder, self._ranks, self._report = trunk, decoder, ranks, report
-        self._halted, self._stakes = Halted(), stakes
+        self._halted, self._stakes, self._compiled = Halted(), stakes, compiled
 
     def train(
         self,
@@ -59,8 +61,8 @@ class Trainer:
         Raises:
             TrialError: a loss or a gradient is not finite.
         """
+        descent = self._descent(request, drawn, trainee, limit, guide)
         with self._learning(trainee):
-            descent = self._descent(request, drawn, trainee, limit, guide)
             descent.advance(descent.steps)
         return tuple(descent.losses)
 
@@ -93,8 +95,8 @@ class Trainer:
             return losses
 
         marks = rungs(asked, len(drawn.batches), points)
+        descent = self._descent(request, drawn, trainee, limit, guide)
         with self._learning(trainee):
-            descent = self._descent(request, drawn, trainee, limit, guide)
             return climb(asked, descent, trainee, marks, look, self._halted)
 
     def encode(
@@ -110,7 +112,7 @@ class Trainer:
     def _learning(self, trainee: Trainee) -> Iterator[None]:
         trained = self._model.layers[self._model.depth(self._setup.lora) :]
         trainee.train(True)
-        with checkpointed(trained if self._setup.train.gradient_checkpointing else ()):
+        with self._compiled.standing_in(), checkpointed(trained if self._setup.train.gradient_checkpointing else ()):
             yield
         trainee.train(False)
 
@@ -128,6 +130,7 @@ class Trainer:
         batches = () if mixed else drawn.batches
         mine = [pack for batch in batches for pack in share_of(self._decoder, batch, limit, rank)]
         self.encode(request, [example for pack in mine for example in pack], pasts=False, limit=limit)
+        self._compiled.prepare(self._decoder, trainee.parameters, mine)
         return Descent(
             self._decoder,
             trainee.parameters,

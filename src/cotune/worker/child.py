@@ -16,7 +16,7 @@ from multiprocessing.process import BaseProcess
 from typing import TypeAlias
 
 from cotune.blame import place_of
-from cotune.trial import Comparable, Evaluate, Progress, Request, Trial
+from cotune.trial import Comparable, Evaluate, Progress, Request, Trial, side_by_side
 
 Factory: TypeAlias = Callable[[Callable[[Progress], None]], Evaluate]
 """Builds the evaluation in the child, given whom to tell how far it is; a function of a module, or picklable."""
@@ -34,9 +34,10 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True)
 class Ready:
-    """The evaluation is built; `settings` is None if it is not `Comparable`."""
+    """The evaluation is built; `settings` is None if it is not `Comparable`, `width` is how many run side by side."""
 
     settings: Mapping[str, object] | None
+    width: int
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ def serve(
 def _serve(connection: "Connection[Message, Sequence[Request]]", factory: Factory) -> None:
     try:
         evaluate = factory(connection.send)
-        connection.send(Ready(evaluate.settings() if isinstance(evaluate, Comparable) else None))
+        settings = evaluate.settings() if isinstance(evaluate, Comparable) else None
+        connection.send(Ready(settings, side_by_side(evaluate)))
     except Exception as error:  # noqa: BLE001 - raised again in the parent
         connection.send(Failed(_sendable(error)))
         return

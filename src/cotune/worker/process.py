@@ -80,10 +80,8 @@ def start(factory: Factory, *, memory: int | None, preload: Sequence[str]) -> Ch
     return Child(process, mine)
 
 
-def wait_until_ready(
-    child: Child, is_stopped: Callable[[], bool], progress: Callable[[Progress], None]
-) -> Mapping[str, object] | None:
-    """Waits until the evaluation is built and gives its settings; `progress` is told how far that is.
+def wait_until_ready(child: Child, is_stopped: Callable[[], bool], progress: Callable[[Progress], None]) -> Ready:
+    """Waits until the evaluation is built and gives what it tells of itself; `progress` is told how far that is.
 
     Raises:
         Exception: what building it raised.
@@ -96,7 +94,7 @@ def wait_until_ready(
         except EOFError:
             raise ChildProcessError(f"While the evaluation was loaded, {child.death()}.") from None
         if isinstance(message, Ready):
-            return message.settings
+            return message
         if isinstance(message, Failed):
             raise message.error
         if isinstance(message, Progress):

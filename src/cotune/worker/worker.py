@@ -10,7 +10,7 @@ from typing import Self
 
 from cotune.blame import note_place
 from cotune.trial import Progress, Request, Trial
-from cotune.worker.child import Done, Factory, Failed, Message
+from cotune.worker.child import Done, Factory, Failed, Message, Ready
 from cotune.worker.process import Child, start, wait_until_ready
 
 
@@ -96,7 +96,7 @@ class Worker:
         self._memory = memory
         self._preload = tuple(preload)
         self._child: Child | None = None
-        self._settings: Mapping[str, object] | None = None
+        self._ready: Ready | None = None
         self._stop = threading.Event()
 
     def settings(self) -> Mapping[str, object]:
@@ -108,7 +108,16 @@ class Worker:
         """
         self._stop.clear()
         self._started()
-        return self._settings or {}
+        return (self._ready.settings if self._ready else None) or {}
+
+    def side_by_side(self) -> int:
+        """Gives how many requests the child's evaluation runs at once; starts the child.
+
+        Raises:
+            Exception: as `settings`.
+        """
+        self._started()
+        return self._ready.width if self._ready else 1
 
     def __call__(self, requests: Sequence[Request]) -> Iterator[Trial]:
         """Yields one trial per request as the child ends it, in its order."""
@@ -150,7 +159,7 @@ class Worker:
             self._child = start(self._factory, memory=self._memory, preload=self._preload)
             atexit.register(self.close)  # before Python waits for its child processes
             try:
-                self._settings = wait_until_ready(self._child, self._stop.is_set, self._progress)
+                self._ready = wait_until_ready(self._child, self._stop.is_set, self._progress)
             except BaseException:
                 self._kill()
                 raise

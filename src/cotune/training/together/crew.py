@@ -21,16 +21,8 @@ from cotune.training.together.loop import packs_of
 from cotune.training.together.seats import Dice
 from cotune.training.together.stack import Layout, stacked, start_of
 from cotune.training.together.team import Kit, run_team
-from cotune.training.together.width import COPIES, free_bytes, pass_bytes, widest
+from cotune.training.together.width import COPIES, free_bytes, most_of, pass_bytes, widest
 from cotune.trial import Request, Trial
-
-MOST = {"cuda": 64}
-"""The most trials of an automatic width, by device; elsewhere one, see docs/engine.md for what was measured."""
-
-
-def most_of(width: int | str, device: torch.device) -> int:
-    """Gives how many trials may run side by side on `device` at most."""
-    return MOST.get(device.type, 1) if width == "auto" else int(width)
 
 
 class Crew:
@@ -40,6 +32,12 @@ class Crew:
         self._kit = kit
         self._alone = alone
         self._width: int | None = None
+
+    def width(self, plan: Plan) -> int:
+        """Gives how many trials like `plan` run side by side; it is found out once."""
+        if self._width is None:
+            self._width = width_for(self._kit, plan)
+        return self._width
 
     def run(
         self, requests: Sequence[Request], plan: Callable[[Request], Plan], exams: Sequence[Exam]
@@ -70,9 +68,7 @@ class Crew:
         """Gives the size of the next team; teams are about equally large."""
         if len(waiting) == 1:
             return 1
-        if self._width is None:
-            self._width = width_for(self._kit, plans[waiting[0]])
-        return math.ceil(len(waiting) / math.ceil(len(waiting) / self._width))
+        return math.ceil(len(waiting) / math.ceil(len(waiting) / self.width(plans[waiting[0]])))
 
     def _try(self, requests: Sequence[Request], plans: Sequence[Plan], exams: Sequence[Exam]) -> list[Trial] | None:
         """Gives the trials of a team, None if memory ran out."""

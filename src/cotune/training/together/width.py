@@ -12,8 +12,15 @@ SHARE = 0.8
 """So much of the free memory is planned with; the rest is for what lies between the tensors."""
 COPIES = 5
 """An adapter, its gradient, AdamW's two moments, and the trained one that waits for its scores."""
+MOST = {"cuda": 64}
+"""The most trials of an automatic width, by device; elsewhere one, see docs/engine.md for what was measured."""
 BETWEEN = 2
 """How often the largest tensor of a pass is there again while its gradient is computed."""
+
+
+def most_of(width: int | str, device: torch.device) -> int:
+    """Gives how many trials may run side by side on `device` at most, by `train.width`."""
+    return MOST.get(device.type, 1) if width == "auto" else int(width)
 
 
 def widest(*, free: int, aside: int, trial: int, most: int) -> int:
