@@ -24,7 +24,7 @@ def test_an_adapter_more_takes_its_weights_gradient_and_moments():
     (one, adapter, _), (many, _, _) = output("peak", 1)[0], output("peak", 32)[0]
     held = 4 * adapter  # weights, gradient, AdamW's two moments
     assert many - one <= 1.5 * 31 * held
-    assert many - one >= 0.9 * 31 * held  # else what is measured is not the adapters
+    assert many - one >= 0.7 * 31 * held  # else what is measured is not the adapters
 
 
 @pytest.mark.slow

@@ -280,7 +280,7 @@ def test_specialists_are_part_of_the_first_trial_of_an_estimate(random_base, mon
     assert found.first_seconds == pytest.approx(expected, rel=0.01)
     assert found.seconds == TWO_BATCHES * found.steps / 2
     assert (found.references, found.first_references) == (0, 2)
-    assert asked == [Request(BOTH)] * 2 + [Request(Mixture.of([BOTH.names[0]]))] * 2
+    assert asked == [Request(BOTH)] * 3 + [Request(Mixture.of([BOTH.names[0]]))] * 2
     known = fine_tune(random_base, mixing("ama_s", reference={"group": 1.0, "echo": 1.0}))
     costed(monkeypatch, known)
     without = known.estimate(Request(BOTH), measure=True)

@@ -20,7 +20,7 @@ from cotune.training.forest_decoder import ForestDecoder
 from cotune.training.lora import adapted, targets
 from cotune.training.model import load_model
 from cotune.training.padded_decoder import PaddedDecoder
-from cotune.training.quantize import quantization, within_reach
+from cotune.training.quantize import keep_trainable, quantization, within_reach
 from cotune.training.trunk import Trunk
 from needs import missing
 
@@ -102,6 +102,7 @@ def test_a_saved_adapter_loads_with_peft_on_the_quantised_model(base, train, tmp
         base, quantization_config=quantization(train.bits, torch.float32), device_map={"": "cpu"}
     )
     loaded = PeftModel.from_pretrained(fresh, tmp_path / "adapter").eval()
+    keep_trainable(loaded)  # bitsandbytes packs whole blocks for some processors; these weights are smaller than one
     ids = torch.tensor([made_examples()[0].ids])
     with adapted(evaluate.engine.model, evaluate.setup.lora, seed=0, state=adapter.state), torch.no_grad():
         expected = evaluate.engine.model.module(input_ids=ids).logits

@@ -1,5 +1,7 @@
 """Training: fine-tunes a language model on a mixture and scores it; torch is imported when a model is first needed."""
 
+import logging
+
 from cotune.training.balance.choice import Balance
 from cotune.training.curriculum.choice import Curriculum
 from cotune.training.curriculum.written import Stage
@@ -22,3 +24,6 @@ __all__ = [
     "TaskTrain",
     "Train",
 ]
+
+# peft imports bitsandbytes where it is installed, which on some processors recommends another package
+logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
