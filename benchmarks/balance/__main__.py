@@ -15,6 +15,7 @@ from pathlib import Path
 
 from benchmarks.balance.code import fingerprint, reached
 from benchmarks.balance.contestants import Contestant, chosen, obstacle
+from benchmarks.balance.costs import costs_page
 from benchmarks.balance.done import Done
 from benchmarks.balance.figures import EVERYWHERE, Table, differences, tables
 from benchmarks.balance.options import parser, pools_of, work_of
@@ -38,7 +39,11 @@ def main() -> None:
         pools = opened(pools_of(options), work, None if options.tiny else options.data)
         contestants = chosen(options.contestants)
         runner = Runner(work, pools, _done(work, pools, options.json), options.jobs)
-        table = measured(runner, contestants)
+        suited = {pool.name: _suited(pool, contestants, work) for pool in pools}
+        table = Table(work, pools, suited, runner.done.rows)
+        runner.run("costs", timing(pools, suited, work))
+        if not options.costs:
+            measure(runner, table)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
@@ -46,13 +51,10 @@ def main() -> None:
     _write(table, options)
 
 
-def measured(runner: Runner, contestants: Sequence[Contestant]) -> Table:
-    """Gives all that the stages measure."""
-    work, pools, rows = runner.work, runner.pools, runner.done.rows
-    suited = {pool.name: _suited(pool, contestants, work) for pool in pools}
-    table = Table(work, pools, suited, rows)
+def measure(runner: Runner, table: Table) -> None:
+    """Trains all that the stages ask for."""
+    work, pools, suited, rows = table.work, table.pools, table.suited, table.rows
     runner.run("learning rates", tuning(pools, suited, work))
-    runner.run("costs", timing(pools, suited, work))
     every = entries(pools, suited)
     first = range(min(FIRST_SEEDS, work.seeds))
     runner.run("screen", list(at_rate(screened(pools, suited), rows, work, first, timed=False)))
@@ -62,7 +64,6 @@ def measured(runner: Runner, contestants: Sequence[Contestant]) -> Table:
     for timed in (False, True):
         found = _found(table, every, timed=timed)
         runner.run("more seeds", list(at_rate(found, rows, work, rest, timed=timed)))
-    return table
 
 
 def code_of(case: Case, pools: Sequence[Pool]) -> str:
@@ -107,8 +108,8 @@ def _done(work: Work, pools: Sequence[Pool], path: Path | None) -> Done:
 
 def _write(table: Table, options: Namespace) -> None:
     command, facts = " ".join(["python -m benchmarks.balance", *sys.argv[1:]]), provenance()
-    text = page(command, facts, table)
-    if options.json:
+    text = costs_page(command, facts, table.rows) if options.costs else page(command, facts, table)
+    if options.json and not options.costs:
         figures = [asdict(line) for timed in (False, True) for _, found in tables(table, timed=timed) for line in found]
         work = {**asdict(table.work), "model": Path(table.work.model).name}
         rows = [asdict(row) for row in table.rows.values()]

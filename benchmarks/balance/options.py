@@ -30,6 +30,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     add("--lrs", type=float, nargs="+", help="learning rates that each contestant tries")
     add("--tokens", type=int, default=usual.tokens, help="tokens of a training")
     add("--report", type=int, default=usual.report, help="test rows of each target that are reported")
+    add("--costs", action="store_true", help="measure only what a step costs")
     add("--jobs", type=int, default=1, help="processes, of one thread each")
     add("--json", type=Path, help="write all figures and provenance here, and rows beside it as they come")
     add("--markdown", type=Path, help="write the printed tables here")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
+from benchmarks.balance.costs import costs
 from benchmarks.balance.figures import Interval, Line, Table, tables
 from benchmarks.balance.pools import Pool
 from benchmarks.balance.stages import TUNING_SEED
@@ -26,7 +27,7 @@ BUDGETS = {False: "Equal tokens", True: "Equal time"}
 
 def page(command: str, facts: Mapping[str, object], table: Table) -> str:
     """Gives the whole page."""
-    parts = [heading(command, facts, table), learned(table)]
+    parts = [heading(command, facts, table), learned(table), costs(table.rows)]
     for timed, budget in BUDGETS.items():
         for title, lines in tables(table, timed=timed):
             parts.append(f"## {budget}, {title}\n\n{markdown(lines)}")

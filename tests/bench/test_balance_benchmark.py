@@ -8,6 +8,7 @@ import pytest
 from benchmarks.balance import __main__ as command
 from benchmarks.balance import code
 from benchmarks.balance.contestants import BASE, BASELINES, SINGLE, chosen, known, obstacle
+from benchmarks.balance.costs import costs, costs_page
 from benchmarks.balance.done import Done
 from benchmarks.balance.figures import Table
 from benchmarks.balance.pools import CHOOSE, POOLS, REPORT, balanced, opened
@@ -143,6 +144,13 @@ def test_costs_are_measured_where_most_take_part():
         ("wrong", "coba", True),
         ("wrong", "arml", True),
     ]
+
+
+def test_costs_are_told_with_what_is_asked_for():
+    rows = rows_of(WORK)
+    assert costs(rows).splitlines()[-1] == "| coba | validation | 1.50 | 1.5 |"
+    assert costs({}) == ""
+    assert costs_page("command", {"commit": "c", "hardware": "h"}, rows).endswith(costs(rows))
 
 
 def test_figures_are_differences_between_trainings_of_one_seed():
