@@ -1,10 +1,13 @@
 """The cost of balancers is printed with what was measured and whether the goal is met."""
 
 import pytest
-from benchmarks.balance_cost import Cost, chosen, interval, line
+from benchmarks.balance_cost import Cost, chosen, interval, line, trained
+from benchmarks.engine.models import folder_of
+from benchmarks.engine.tasks import made_up
 from scipy.stats import binom
 
-from cotune.training import Balance
+from cotune.training import Balance, Budget, FineTune, Lora, Train
+from cotune.training.guides import Guides
 
 
 @pytest.mark.parametrize("count", range(1, 30))
@@ -40,3 +43,18 @@ def test_a_line_tells_kind_goal_and_memory(name, ratio, shown):
 def test_a_name_may_say_where_gradients_are_taken():
     assert chosen("mgda@hidden") == Balance("mgda", at="hidden")
     assert chosen("dwa") == Balance("dwa")
+
+
+def test_what_is_timed_trains_under_the_balancer(tmp_path, monkeypatch):
+    asked, real = [], Guides.balanced
+
+    def balanced(self, *given):
+        asked.append(self._shop.setup.train.balancer.name)
+        return real(self, *given)
+
+    monkeypatch.setattr(Guides, "balanced", balanced)
+    tasks, lora = [made_up("a"), made_up("b")], Lora(layers="top-1")
+    model = folder_of("tiny", tmp_path)
+    evaluate = FineTune(model, tasks, targets=("a",), budget=Budget(steps=1), lora=lora, train=Train(max_length=64))
+    assert trained(evaluate, Balance("focal")) > 0
+    assert asked == ["focal"]
