@@ -66,8 +66,8 @@ class Cost:
 class Inspection:
     """All that a check found: `errors` would end a run, `warnings` may mislead it.
 
-    `shares` is what each dataset trains when all are in, `phases` in which order a curriculum shows it; they `cost`
-    and `batch`, how many fine-tunings are proposed together, need the model, so a user's own evaluation has none.
+    `shares` is what each dataset trains when all are in, `phases` in which order a curriculum shows it, `batch`
+    how many fine-tunings are proposed together; they and `cost` need the model, so a user's own evaluation has none.
     """
 
     name: str

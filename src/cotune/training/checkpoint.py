@@ -7,6 +7,8 @@ from functools import partial
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from cotune.training.forwards import replaced
+
 
 @contextmanager
 def checkpointed(layers: Sequence[nn.Module]) -> Iterator[None]:
@@ -16,13 +18,5 @@ def checkpointed(layers: Sequence[nn.Module]) -> Iterator[None]:
     "Training Deep Nets with Sublinear Memory Cost", section 4). It stands before a layer's own forward, so it asks
     nothing of a family. (transformers' way works in training mode only, which turns on dropout in the frozen model.)
     """
-    before = [vars(layer).get("forward") for layer in layers]
-    for layer in layers:
-        layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
-    try:
+    with replaced(layers, lambda layer: partial(checkpoint, layer.forward, use_reentrant=False)):
         yield
-    finally:
-        for layer, own in zip(layers, before, strict=True):
-            del layer.forward
-            if own is not None:
-                layer.forward = own

@@ -14,6 +14,7 @@ from transformers import Cache
 from cotune.training.decoder import Decoder
 from cotune.training.errors import UNFIT
 from cotune.training.example import Example
+from cotune.training.forwards import replaced
 from cotune.training.memory import is_out_of_memory
 
 TRIALS = 24
@@ -47,17 +48,8 @@ class CompiledLayers:
     @contextmanager
     def standing_in(self) -> Iterator[None]:
         """Lets the compiled layers run inside, if they are on."""
-        before = [vars(layer).get("forward") for layer in self._layers] if self.is_on else []
-        taken = self._layers[: len(before)]
-        for layer in taken:
-            layer.forward = partial(self._run, layer)
-        try:
+        with replaced(self._layers if self.is_on else (), lambda layer: partial(self._run, layer)):
             yield
-        finally:
-            for layer, own in zip(taken, before, strict=True):
-                del layer.forward
-                if own is not None:
-                    layer.forward = own
 
     def prepare(self, decoder: Decoder, parameters: Sequence[nn.Parameter], packs: Sequence[Sequence[Example]]) -> None:
         """Compiles and decides, once it may pay: `packs` are what a trial trains on. It leaves no gradients."""
