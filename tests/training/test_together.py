@@ -140,7 +140,7 @@ def courses_of(engine, requests, *, poison=None):
     starts = [start_of(engine.model, engine.setup.lora, request.seed) for request in requests]
     layout = Layout.of(starts[0].state)
     table = torch.stack([layout.row(start.state) for start in starts])
-    courses = [Course(engine.plan(request)) for request in requests]
+    courses = [Course(engine.plan(request), engine.setup.train) for request in requests]
     with stacked(engine.model, engine.setup.lora, layout, table) as stack:
         decoder = StackDecoder(engine.model, engine._trunk, stack)
         dice = Dice(engine.model.device, [start.generator for start in starts])

@@ -53,7 +53,12 @@ def weighted_losses(
 
 def token_weights(examples: Sequence[Example], train: Train, device: torch.device) -> torch.Tensor:
     """Gives the weight of each answer token's task, [answer token]."""
-    return torch.tensor([train.weight(each.task) for each in examples for _ in each.answer], device=device)
+    return torch.tensor(weights_of(examples, train), device=device)
+
+
+def weights_of(examples: Sequence[Example], train: Train) -> list[float]:
+    """Gives the same as plain numbers, which is cheaper to put together from several packs."""
+    return [train.weight(each.task) for each in examples for _ in each.answer]
 
 
 def answer_token_losses(

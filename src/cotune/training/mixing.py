@@ -6,9 +6,10 @@ the task alone: two mixtures show a shared task's rows in the same order, which 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 
+from cotune.mixture import Mixture
 from cotune.training.curriculum.contract import Phase
 from cotune.training.curriculum.lessons import Lessons
 from cotune.training.draws import Draw, draws, full_batches, order, without_rest
@@ -32,11 +33,19 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Plan:
-    """The batches of one trial, what they hold of each task, and in which phases."""
+    """The batches of one trial, what they hold of each task, and in which phases.
+
+    `weights` are the factors on the tasks' losses where the mixture's parts are these; else there are none.
+    """
 
     batches: tuple[tuple[Example, ...], ...]
     exposure: Mapping[str, Exposure]
     lessons: tuple[Lesson, ...] = ()
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    def under(self, train: Train) -> Train:
+        """Gives the settings with the plan's own factors on the losses, if it has any."""
+        return replace(train, weights=self.weights, parts_of="tokens") if self.weights else train
 
     @property
     def examples(self) -> tuple[Example, ...]:
@@ -56,7 +65,9 @@ def plan(
     if empty:
         raise TrialError(f"No train rows to use in {empty}: the split is empty, or every answer is over-long.")
     mine = {name: pool[name] for name in request.mixture.names}
-    goal = Goal.of(request, mine, budget, policy, train)
+    weights = request.mixture.to_json() if train.parts_of == "losses" else {}
+    even = replace(request, mixture=Mixture.of(request.mixture.names))
+    goal = Goal.of(even if weights else request, mine, budget, policy, train)
     phases = lessons.phases(goal, mine)
 
     def orders() -> dict[str, Iterator[Example]]:
@@ -68,7 +79,7 @@ def plan(
         # tokens fall elsewhere than before, so that a task may come to one row more: then one that was not drawn
         longer = {name: islice(rest, len(rows[name]), None) for name, rest in orders().items()}
         batches, told = _drawn({name: chain(rows[name], longer[name]) for name in mine}, goal, phases, train)
-    return Plan(batches, exposure_of(batches, mine), told)
+    return Plan(batches, exposure_of(batches, mine), told, weights)
 
 
 def _drawn(

@@ -113,9 +113,10 @@ class Train:
     """How it is trained: rate, schedule, batch, length, loss, and what single tasks do differently.
 
     `warmup` below 1 is a fraction of the steps, from 1 on a number of steps. A batch is counted in tokens (1024 unless
-    said otherwise) or in examples. `weights` multiplies the losses of single tasks, e.g. {"a": 2}; `balancer` says how
-    they are weighed while training goes on, `mixing` how often they are drawn, `curriculum` when each is shown. `width`
-    is how many trials of a batch train side by side: a number, or "auto" for what fits into memory and pays.
+    said otherwise) or in examples. `weights` multiplies the losses of single tasks, e.g. {"a": 2}; with `parts_of` set
+    to "losses" a mixture's parts do, and no longer say how much is trained of each. `balancer` says how losses are
+    weighed while training goes on, `mixing` how often tasks are drawn, `curriculum` when each is shown. `width` is how
+    many trials of a batch train side by side: a number, or "auto" for what fits into memory and pays.
     """
 
     lr: float = 2e-3
@@ -132,6 +133,7 @@ class Train:
     focal_gamma: float = 2.0
     loss_options: Mapping[str, float] = field(default_factory=dict)
     weights: Mapping[str, float] = field(default_factory=dict)
+    parts_of: Literal["tokens", "losses"] = "tokens"
     overrides: Mapping[str, TaskTrain] = field(default_factory=dict)
     balancer: Balance = field(default_factory=Balance)
     mixing: Mixing = field(default_factory=Mixing)
@@ -152,6 +154,7 @@ class Train:
     def __post_init__(self) -> None:
         check_choice("train.schedule", self.schedule, ("cosine", "linear", "constant"))
         check_choice("train.loss", self.loss, LOSSES)
+        check_choice("train.parts_of", self.parts_of, ("tokens", "losses"))
         check_choice("train.prompt_style", self.prompt_style, ("auto", "chat", "plain"))
         check_choice("train.trunk", self.trunk, ("auto", "on", "off"))
         check_choice("train.compile", self.compile, ("auto", "on", "off"))
@@ -180,6 +183,7 @@ class Train:
                 "each see a part. Leave train.balancer at 'equal' without conflicts, or set train.processes to 1."
             )
         self._check_mixing()
+        self._check_parts()
         check_loss_options("train.loss_options", self.loss, self.loss_options)
         for name in self.overrides:
             check_loss_options(f"train.overrides.{name}.loss_options", self.loss_of(name), self.of(name).loss_options)
@@ -209,6 +213,20 @@ class Train:
         if self.mixing.name != FIXED and other:
             raise ValueError(
                 f"Mixing {self.mixing.name!r} draws and weighs whole batches itself and does not go with {other}. "
+                "Leave one of the two out."
+            )
+
+    def _check_parts(self) -> None:
+        others = {
+            "train.weights": bool(self.weights),
+            "weights in train.overrides": any(own.weight != 1 for own in self.overrides.values()),
+            f"balancer {self.balancer.name!r}": self.balancer.is_on,
+            f"mixing {self.mixing.name!r}": self.mixing.name != FIXED,
+        }
+        other = next((name for name, is_on in others.items() if is_on), None)
+        if self.parts_of == "losses" and other:
+            raise ValueError(
+                f"With train.parts_of 'losses' a mixture says how losses are weighed, which does not go with {other}. "
                 "Leave one of the two out."
             )
 

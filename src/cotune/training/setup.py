@@ -127,6 +127,8 @@ class Setup:
         train = {**_in_use(train), "balancer": self._balancer_to_json()}
         if not train["balancer"]:
             del train["balancer"]  # as it was before there were any
+        if self.train.parts_of == "tokens":
+            del train["parts_of"]
         if self.train.mixing == Mixing():
             del train["mixing"]
         if self.train.curriculum == Curriculum():

@@ -135,7 +135,7 @@ class Trainer:
             self._decoder,
             trainee.parameters,
             drawn.batches,
-            train=self._setup.train,
+            train=drawn.under(self._setup.train),
             pack_tokens=limit,
             progress=self._stage(request, "train"),
             rank=rank,

@@ -9,7 +9,7 @@ import torch
 from cotune.training.example import Example
 from cotune.training.forest import packs, tokens_of
 from cotune.training.loop import rate
-from cotune.training.losses import pace, total_weight, weighted_losses
+from cotune.training.losses import answer_token_losses, pace, total_weight, weights_of
 from cotune.training.mixing import Plan
 from cotune.training.settings import Train
 from cotune.training.together.adamw import AdamW, clip
@@ -25,9 +25,13 @@ FILL = 0.8
 
 @dataclass
 class Course:
-    """One trial's way through the training: what it trains on, its losses, and how it ended."""
+    """One trial's way through the training: what it trains on and how, its losses, and how it ended.
+
+    The courses of a stack differ in the factors on the tasks' losses alone.
+    """
 
     plan: Plan
+    train: Train
     losses: list[float] = field(default_factory=list)
     error: str | None = None
     row: torch.Tensor | None = None  # [column], its trained factors
@@ -84,15 +88,13 @@ def _step(
     if stack.gradients is None:
         raise RuntimeError("The stack is not in training.")
     stack.gradients.zero_()
-    parts = [
-        _descend(decoder, trials, given, courses, step, train) for trials, given in _passes(courses, step, pack_tokens)
-    ]
+    parts = [_descend(decoder, trials, given, courses, step) for trials, given in _passes(courses, step, pack_tokens)]
     norms = clip(stack.gradients, train.clip)
     _note(courses, [trials for trials, _ in parts], torch.cat([*(part for _, part in parts), norms]).tolist(), step)
     good = [course.error is None for course in courses]
     if not all(good):
         stack.gradients[[not is_good for is_good in good]] = 0.0
-    rates = [rate(step, course.steps, train) * pace(course.plan.batches[step - 1], train) for course in courses]
+    rates = [rate(step, course.steps, train) * pace(course.plan.batches[step - 1], course.train) for course in courses]
     optimizer.step(stack.table, stack.gradients, rates)
 
 
@@ -120,13 +122,17 @@ def packs_of(batch: Sequence[Example], pack_tokens: int) -> list[list[Example]]:
 
 
 def _descend(
-    decoder: StackDecoder, trials: list[int], given: Packs, courses: Sequence[Course], step: int, train: Train
+    decoder: StackDecoder, trials: list[int], given: Packs, courses: Sequence[Course], step: int
 ) -> tuple[list[int], torch.Tensor]:
     """Adds the gradients of one pass and gives the trials with their parts of the loss, [trial of the pass]."""
     logits = decoder.logits(trials, given)
-    losses = weighted_losses(logits, [example for pack in given for example in pack], train)
+    examples = [example for pack in given for example in pack]
+    weights = [
+        weight for trial, pack in zip(trials, given, strict=True) for weight in weights_of(pack, courses[trial].train)
+    ]
+    losses = torch.tensor(weights, device=logits.device) * answer_token_losses(logits, examples, courses[0].train)
     tokens = [sum(len(example.answer) for example in pack) for pack in given]
-    divisors = [total_weight(courses[trial].plan.batches[step - 1], train) for trial in trials]
+    divisors = [total_weight(courses[trial].plan.batches[step - 1], courses[trial].train) for trial in trials]
     sums = torch.stack([part.sum() for part in losses.split(tokens)])
     parts = sums / torch.tensor(divisors, device=sums.device)
     parts.sum().backward()

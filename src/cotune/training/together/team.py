@@ -75,7 +75,10 @@ def run_team(kit: Kit, requests: Sequence[Request], plans: Sequence[Plan], exams
         RuntimeError: memory ran out, among others.
     """
     watch = Watch()
-    members = [Member(request, Course(plan)) for request, plan in zip(requests, plans, strict=True)]
+    members = [
+        Member(request, Course(plan, plan.under(kit.setup.train)))
+        for request, plan in zip(requests, plans, strict=True)
+    ]
     for member in members:  # who takes part is told at once, for a worker's time-out
         kit.tell(Progress(member.request, _stage(members), 0, member.course.steps))
     for member in members:
