@@ -29,6 +29,9 @@ def test_what_was_given_is_run_once_and_nothing_else(tmp_path):
     more = [*WANTED, Proposal(Request(Mixture.of("ab"), 104), "balancer: dwa")]
     study.repeat(each(evaluate), more)
     assert len(calls) == 4
+    told.clear()
+    study.repeat(each(evaluate), [Proposal(Request(Mixture.of("ab"), 105), "balancer: dwa")], on_event=told.append)
+    assert [(event.fine_tunings, event.trials) for event in told if isinstance(event, Finished)] == [(1, 1)]
 
 
 def test_a_stopped_repeat_goes_on(tmp_path):

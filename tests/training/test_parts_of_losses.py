@@ -1,6 +1,7 @@
 """With parts of losses a mixture says how losses are weighed; what is trained on stays the same."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from test_fine_tune import ECHO, GROUP, TRAIN, fine_tune, same
@@ -67,7 +68,7 @@ def test_weightings_side_by_side_are_what_each_is_alone(base, dropout):
 def test_the_loss_of_a_priority_falls_as_its_factor_rises(base, seed):
     evaluate = fine_tune(base, train=WEIGHING, budget=Budget(steps=30))
     losses = [run(evaluate, weighted(*parts, seed)).results["group"].loss for parts in FACTORS]
-    rises = [later - earlier for earlier, later in zip(losses, losses[1:], strict=False)]
+    rises = [later - earlier for earlier, later in pairwise(losses)]
     assert max(rises) < TOLERANCE, losses
     assert losses[0] - losses[-1] > 40 * TOLERANCE
 

@@ -26,6 +26,7 @@ from cotune.cli.score import score
 from cotune.cli.space import space
 from cotune.cli.status import status
 from cotune.cli.train import train
+from cotune.cli.weights import weights
 
 try:
     from typer._click.exceptions import ClickException
@@ -81,6 +82,7 @@ COMMANDS: tuple[Callable[..., int | None], ...] = (
     status,
     export,
     exhaust,
+    weights,
     space,
     features,
     score,

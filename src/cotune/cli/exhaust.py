@@ -39,9 +39,10 @@ def exhaust(
     cotune exhaust study.yaml --out table.npz --seeds 0,1
     python -m benchmarks.search --tables table.npz         (from a clone)
     """
+    from cotune.cli.left import parse_seeds
     from cotune.cli.opening import open_study
     from cotune.cli.stages import load_problem
-    from cotune.cli.tabulating import Tabulation, exhaustive, parse_seeds
+    from cotune.cli.tabulating import Tabulation, exhaustive
 
     changes = [*(overrides or ()), f"scoring.curve={curve}", *([f"search.batch={batch}"] if batch else [])]
     opened = exhaustive(open_study(study, changes, runs=runs))

@@ -20,7 +20,7 @@ from cotune.config import OwnEvaluation, StudyConfig, build_sampler, evaluation
 from cotune.problem import Problem
 from cotune.reporting.logged import standing_alarms
 from cotune.study import Event, Plan, Reuse, Stopped, Study, interruptible, reuse
-from cotune.trial import Evaluate, Proposal, side_by_side
+from cotune.trial import Evaluate, Proposal, Record, side_by_side
 from cotune.worker import Worker
 
 if TYPE_CHECKING:
@@ -112,7 +112,10 @@ class Search:
     def repeat(self, proposals: Sequence[Proposal]) -> int:
         """Runs given requests under this configuration and gives the exit code."""
         study = self.study
-        return self._attend(study, len(proposals), partial(study.repeat, proposals=proposals))[0]
+        wanted = {proposal.request for proposal in proposals}
+        earlier = [record for record in self._earlier(study) if record.request in wanted]
+        about = f"{len(proposals):,} fine-tunings"
+        return self._attend(study, len(proposals), partial(study.repeat, proposals=proposals), earlier, about)[0]
 
     def execute(self) -> int:
         """Runs the study to its end and gives the exit code, that of an interruption included.
@@ -123,20 +126,30 @@ class Search:
         """
         study = self.study
         work = partial(study.run, sampler=self.sampler, **asdict(self.plan))
-        code, ended = self._attend(study, self.plan.trials, work)
+        many = f"{self.problem.count():,} mixtures of {len(self.problem.tasks)} datasets"
+        about = f"{many}, at most {self.plan.trials} fine-tunings"
+        code, ended = self._attend(study, self.plan.trials, work, self._earlier(study), about)
         if code == OK and not (ended or self.quiet):
             print_text("Nothing was left to train.")
         return code
 
-    def _attend(self, study: Study, total: int, work: Callable[..., None]) -> tuple[int, int]:
-        """Has a study do `work` on its evaluation, gives the exit code and how many trials ended."""
+    def _earlier(self, study: Study) -> tuple[Record, ...]:
+        view = study.view(examples=False)
+        return view.records if view else ()
+
+    def _attend(
+        self, study: Study, total: int, work: Callable[..., None], earlier: Sequence[Record], about: str
+    ) -> tuple[int, int]:
+        """Has a study do `work` on its evaluation, gives the exit code and how many trials ended.
+
+        `earlier` are the records that count in `total` already, `about` says in words what is run.
+        """
         screen = Screen(quiet=self.quiet)
         display = Display(self.problem, screen, total=total)
-        earlier = study.view(examples=False)
-        display.resumed(earlier.records if earlier else ())
+        display.resumed(earlier)
         with ExitStack() as stack:
             evaluate, stops = self._evaluate(display, stack)
-            watcher = _Watcher(self.opened, display, evaluate)
+            watcher = _Watcher(self.opened, display, evaluate, about)
             asked = stack.enter_context(interruptible(study.request_stop, *stops, _promise))
             stack.enter_context(screen)
             with suppress(KeyboardInterrupt):  # the second Ctrl-C, or one while the model loads: the journal is closed
@@ -216,6 +229,7 @@ class _Watcher:
     opened: Opened
     display: Display
     evaluate: Evaluate
+    about: str
     stopped: Stopped | None = None
     is_saved: bool = False
 
@@ -223,9 +237,7 @@ class _Watcher:
         if not self.is_saved:
             save_config(self.opened)
             self.is_saved = True
-            problem, name = self.display.problem, self.opened.config.name
-            many = f"{problem.count():,} mixtures of {len(problem.tasks)} datasets"
-            self.display.screen.say(f"{name}: {many}, at most {self.display.total} fine-tunings")
+            self.display.screen.say(f"{self.opened.config.name}: {self.about}")
             for folder, why in self.evaluate.obstacles().items() if isinstance(self.evaluate, Reuse) else ():
                 self.display.screen.say(f"Nothing can be taken from {folder}: {why}.")
         if isinstance(event, Stopped):

@@ -4,14 +4,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cotune import __version__
-from cotune.cache import cache_root
-from cotune.cli.console import Json, duration, print_json, print_text
+from cotune.cli.console import Json, print_json, print_text
 from cotune.cli.errors import OK
+from cotune.cli.left import finished, left_words, seconds_left
 from cotune.cli.opening import Opened
-from cotune.cli.screen import Screen
+from cotune.cli.outfile import check_folder
 from cotune.cli.searching import Search
-from cotune.cli.stages import Stages
-from cotune.config import OwnEvaluation, evaluation
 from cotune.journal import read_journal
 from cotune.journal.table import export_table
 from cotune.mixture import BASE, Mixture
@@ -45,18 +43,6 @@ def exhaustive(opened: Opened) -> Opened:
     return replace(opened, config=config, folder=opened.folder.with_name(name))
 
 
-def parse_seeds(text: str) -> tuple[int, ...]:
-    """Reads seeds as 0,1,2.
-
-    Raises:
-        ValueError: they are not different whole numbers from 0 on.
-    """
-    words = [word.strip() for word in text.split(",")]
-    if not all(word.isdecimal() for word in words) or len(set(words)) < len(words):
-        raise ValueError(f"--seeds takes different whole numbers from 0 on, as 0,1; got {text!r}.")
-    return tuple(int(word) for word in words)
-
-
 @dataclass(frozen=True)
 class Tabulation:
     """One call of `cotune exhaust`; `again` is the command that goes on."""
@@ -77,8 +63,7 @@ class Tabulation:
         Raises:
             ValueError: the study cannot begin or go on, or combinations failed for good.
         """
-        if not self.out.absolute().parent.is_dir():
-            raise FileNotFoundError(f"The folder of {str(self.out)!r} does not exist; make it first.")
+        check_folder(self.out)
         wasted = -1
         while wasted < (wasted := self._wasted()):  # failed attempts are paid for on top, once they are known
             code = self._search(wasted).execute()
@@ -88,15 +73,14 @@ class Tabulation:
 
     def preview(self) -> int:
         """Prints how many trainings are left and about how long they take; trains a few examples for that."""
-        left = len(self._wanted() - self._done())
+        left = len(self._wanted() - finished(self._records()))
         facts: dict[str, Json] = {"combinations": self.problem.count(), "seeds": self.seeds, "left": left}
-        seconds = self._seconds(left) if left else 0.0
+        seconds = seconds_left(self.opened, self.problem, left, typical=self._typical, quiet=self.quiet)
         if self.quiet:
             print_json(facts | {"folder": str(self.opened.folder), "seconds": seconds})
             return OK
-        time = f", about {duration(seconds)} on this machine, one after another" if seconds else ""
         many = f"{self.problem.count():,} combinations of {len(self.problem.tasks)} datasets, seeds {list(self.seeds)}"
-        print_text(f"{many}: {left:,} trainings are left{time}. Nothing was trained.")
+        print_text(f"{many}: {left_words(left, seconds)}")
         return OK
 
     def _search(self, wasted: int) -> Search:
@@ -121,24 +105,11 @@ class Tabulation:
         view = self._search(0).study.view(examples=False)
         return view.records if view else ()
 
-    def _done(self) -> set[Request]:
-        return {record.request for record in self._records() if record.trial is not None and record.trial.is_full}
-
     def _wasted(self) -> int:
         """Gives how many attempts failed."""
-        trained = [record for record in self._records() if len(record.request.mixture)]
-        return sum(record.attempts for record in trained) - len(self._done() - {Request(BASE)})
-
-    def _seconds(self, left: int) -> float | None:
-        factory = evaluation(
-            self.opened.config, self.problem.tasks, folder=self.opened.base, cache=cache_root() / "trunk"
-        )
-        if isinstance(factory, OwnEvaluation):
-            return None
-        with Screen(quiet=self.quiet) as screen:
-            fine_tune = factory(Stages(screen, verb="measuring the time of").tell)
-            one = fine_tune.estimate(Request(self._typical(fine_tune)), measure=True)
-        return (one.seconds or 0.0) * left + (one.first_seconds or 0.0)
+        records = self._records()
+        trained = [record for record in records if len(record.request.mixture)]
+        return sum(record.attempts for record in trained) - len(finished(records) - {Request(BASE)})
 
     def _typical(self, fine_tune: FineTune) -> Mixture:
         """Gives the combination of all datasets; where that trains longer than others, the one nearest to the mean."""
@@ -158,7 +129,7 @@ class Tabulation:
             "devices": [*sorted({record.trial.device for record in view.records if record.trial})],
         }
         made = export_table(view, self.out, names=self.problem.names, seeds=self.seeds, about=about)
-        missing = self._wanted() - self._done()
+        missing = self._wanted() - finished(view.records)
         if self.quiet:
             print_json({"table": str(self.out), "combinations": len(made), "missing": len(missing)})
         else:

@@ -31,14 +31,17 @@ def repeat(
         numbers = {record.request: record.number for record in waiting[:batch]}
         for trial in outcomes(problem, evaluate, list(numbers), is_stopped=is_stopped):
             ended = journal.finish(numbers[trial.request], trial)
-            tell(Finished(ended, spent(journal.records(examples=False)), len(proposals)))
+            tell(Finished(ended, spent(_asked(journal, proposals)), len(proposals)))
     return Stopped("exhausted", "all that was asked for has run")
 
 
-def _waiting(journal: Journal, proposals: Sequence[Proposal]) -> list[Record]:
+def _asked(journal: Journal, proposals: Sequence[Proposal]) -> list[Record]:
     wanted = {proposal.request for proposal in proposals}
-    records = [record for record in journal.records(examples=False) if record.request in wanted]
-    return [record for record in records if not _is_over(record)]
+    return [record for record in journal.records(examples=False) if record.request in wanted]
+
+
+def _waiting(journal: Journal, proposals: Sequence[Proposal]) -> list[Record]:
+    return [record for record in _asked(journal, proposals) if not _is_over(record)]
 
 
 def _is_over(record: Record) -> bool:
