@@ -2,11 +2,14 @@
 
 import csv
 import json
+import shlex
 
 import pytest
 import yaml
 
+from cotune.cli.mixtures import parse_mixture
 from cotune.cli.opening import open_study
+from cotune.cli.weighing import Weighing
 from cotune.cli.weightings import asked_for, weighing
 from cotune.journal import read_journal
 from cotune.mixture import Mixture
@@ -90,7 +93,12 @@ def test_the_table_says_what_was_measured(study, cotune):
     fair = next(row for row in rows if "best worst target" in row["marks"])
     assert float(fair["worst"]) == max(float(row["worst"]) for row in rows)
     assert "best mean" in done.out
-    assert "Next: cotune train study.yaml --mix animals,fruits --out best/" in done.out
+    command = done.out.splitlines()[-1].removeprefix("Next: cotune ")
+    parts = Mixture.of({name: round(4 * float(best[f"weight:{name}"])) for name in ("animals", "fruits")}).to_json()
+    trained = cotune(*shlex.split(command))
+    assert trained.code == 0, trained.err
+    (record,) = read_journal("other/study-weights").logged("training")
+    assert record.payload["trainings"][0]["mixture"] == parts
 
 
 @pytest.mark.slow
@@ -131,6 +139,14 @@ def test_weightings_are_a_study_of_their_own_whatever_the_study_looks_for(study)
     assert (config.search.balancers, config.scoring.metric_for) == ((), ())
     again = weighing(opened, ["fruits", "animals"])
     assert (again.folder, again.config) == (opened.folder, config)
+
+
+def test_the_command_for_the_final_training_names_the_best_weighting(study):
+    opened = weighing(open_study(study / "study.yaml"), ["animals", "fruits"])
+    best = Mixture.of({"animals": 3, "fruits": 1})
+    work = Weighing(opened, opened.problem(), "", ("animals", "fruits"), (best,), (0,))
+    assert work._next(best) == f"cotune train {FOLDER} --mix animals=3,fruits --out best/"
+    assert parse_mixture("animals=3,fruits", work.problem) == best
 
 
 def test_a_target_that_is_not_trained_on_is_still_measured(study):

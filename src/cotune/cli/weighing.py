@@ -22,7 +22,6 @@ from cotune.verdict.weightings import Weightings, weigh
 class Weighing:
     """One call of `cotune weights`; `again` is the command that goes on, `asked` are the weightings to train."""
 
-    study: Path
     opened: Opened
     problem: Problem
     again: str
@@ -116,11 +115,9 @@ class Weighing:
         return None
 
     def _next(self, best: Mixture) -> str:
-        """Gives the command that trains the best weighting for good."""
-        weights = ", ".join(f"{name}: {parts}" for name, parts in best.parts)
-        words = ["cotune", "train", str(self.study), "--mix", ",".join(self.names), "--out", "best/"]
-        is_even = best == Mixture.of(self.names)
-        return shlex.join([*words, *([] if is_even else [f"train.weights={{{weights}}}"])])
+        """Gives the command that trains the best weighting under the settings of its trials."""
+        mix = ",".join(name if parts == 1 else f"{name}={parts}" for name, parts in best.parts)
+        return shlex.join(["cotune", "train", str(self.opened.folder), "--mix", mix, "--out", "best/"])
 
     def _facts(self, found: Weightings, along: Tradeoff | None) -> dict[str, Json]:
         facts: dict[str, Json] = {"datasets": self.names, "targets": self.problem.targets, "seeds": self.seeds}

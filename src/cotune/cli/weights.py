@@ -44,7 +44,7 @@ def weights(
     cotune weights study.yaml --datasets a,b,c --dry-run   36 weightings and equal weights
     cotune weights study.yaml --datasets a,b,c --step 0.2 --seeds 0,1
     cotune weights study.yaml --datasets a,b,c --priority a --out sweep.csv
-    Next: cotune train study.yaml --mix a,b,c --out best/ train.weights='{a: 3, b: 1, c: 1}'
+    Next: cotune train runs/study-weights --mix a=3,b,c --out best/
     """
     from cotune.cli.left import parse_seeds
     from cotune.cli.opening import open_study
@@ -60,7 +60,6 @@ def weights(
         word for name, value in (("--step", step), ("--priority", priority)) if value for word in (name, str(value))
     ]
     work = Weighing(
-        study,
         opened,
         load_problem(opened, data=data, quiet=as_json),
         again(options, overrides or (), {"--data": [data], "--runs": [runs], "--out": [out]}),

@@ -53,9 +53,9 @@ def sweep(names: Sequence[str], priority: str) -> list[Mixture]:
 
 def _parts(step: float) -> int:
     """Gives how many steps make 1."""
-    if not 0.001 <= step <= 0.5 or abs(round(1 / step) * step - 1) > 1e-9:
+    if not 0.01 <= step <= 0.5 or abs(round(1 / step) * step - 1) > 1e-9:
         raise ValueError(
-            f"A step of weights is from 0.001 to 0.5 and divides 1, as 0.1, 0.2 or 0.25; got {step:g}. Take "
+            f"A step of weights is from 0.01 to 0.5 and divides 1, as 0.1, 0.2 or 0.25; got {step:g}. Take "
             "one of these."
         )
     return round(1 / step)
