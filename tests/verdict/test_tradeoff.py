@@ -31,8 +31,17 @@ def test_a_trade_off_is_told_along_the_rising_factor():
     assert tradeoff(weigh(trio, trials[:1], asked).lines, "a") is None
 
 
-def test_losses_that_come_back_are_no_fall():
+@pytest.mark.parametrize(
+    ("losses", "said"),
+    [
+        ((3.0, 2.5, 2.6, 2.0, 1.5, 1.0), "its dev loss falls from 3.000 to 1.000, but not at every step"),
+        ((1.0, 1.1, 1.2, 1.3, 1.4, 1.5), "its dev loss rises from 1.000 to 1.500, at every step"),
+        ((2.0, 1.0, 1.0, 1.0, 1.0, 2.0001), "its dev loss ends at 2.000, where it began"),
+    ],
+)
+def test_a_fall_is_said_to_be_steady_only_where_it_is(losses, said):
     pair = Problem(pool("ab"), ["a"])
     asked = sweep(list("ab"), "a")
-    trials = [replace(bare(m, 0.5), results={"a": TaskResult(0.5, 2.0), "b": TaskResult(loss=1.0)}) for m in asked]
-    assert "its dev loss ends at 2.000, where it began" in tradeoff(weigh(pair, trials, asked).lines, "a").sentence
+    results = [{"a": TaskResult(0.5, loss), "b": TaskResult(loss=1.0)} for loss in losses]
+    trials = [replace(bare(mixture, 0.5), results=made) for mixture, made in zip(asked, results, strict=True)]
+    assert said in tradeoff(weigh(pair, trials, asked).lines, "a").sentence

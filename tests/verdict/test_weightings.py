@@ -70,10 +70,10 @@ def test_with_one_target_there_is_neither_a_front_nor_a_worst_one():
 
 
 def test_equal_weights_win_a_tie_and_then_lead_nothing():
-    found = weigh(PAIR, runs({HIGH: (0.5, 0.5), EVEN: (0.5, 0.5)}), [HIGH, EVEN])
+    found = weigh(PAIR, runs({HIGH: (0.75, 0.25), LOW: (0.25, 0.5), EVEN: (0.5, 0.5)}), [HIGH, LOW, EVEN])
     assert {lead.sentence for lead in found.leads} == {
-        "Equal weights have the best mean of 2 weightings.",
-        "Equal weights have the best worst target of 2 weightings.",
+        "Equal weights have the best mean of 3 weightings, level with 1 other.",
+        "Equal weights have the best worst target of 3 weightings.",
     }
     assert all(lead.difference is None for lead in found.leads)
     assert found.warnings == ()

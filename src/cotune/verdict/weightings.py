@@ -125,7 +125,9 @@ def _best(problem: Problem, groups: Groups, even: Mixture) -> Mixture:
 def _lead(problem: Problem, groups: Groups, mark: str, best: Mixture, even: Mixture, chance: Chance) -> Lead:
     what = unit(problem)
     if best == even:
-        return Lead(mark, best, None, what, f"Equal weights have the {mark} of {len(groups)} weightings.")
+        level = sum(_value(problem, runs) == _value(problem, groups[even]) for runs in groups.values()) - 1
+        beside = f", level with {level} other{'s' * (level > 1)}" if level else ""
+        return Lead(mark, best, None, what, f"Equal weights have the {mark} of {len(groups)} weightings{beside}.")
     chance = replace(chance, noise=seed_noise(problem, groups))
     draws = resample(problem, [*groups[best], *groups[even]], chance)
     lead = difference(problem, groups[best], groups[even], draws, chance)
