@@ -54,6 +54,18 @@ def test_two_processes_train_and_score_what_one_does(pair):
 
 
 @pytest.mark.slow
+def test_each_process_weighs_losses_by_the_mixture_where_that_is_asked_for(random_base):
+    weighing = {"targets": NAMES, "budget": Budget(steps=3), "scoring": Scoring(dev_rows=4)}
+    alone, both = (fine_tune(random_base, train=replace(each, parts_of="losses"), **weighing) for each in (TRAIN, TWO))
+    request = Request(Mixture.of({"group": 7, "echo": 1}), seed=3)
+    ((one,), (other,)) = (list(evaluate([request])) for evaluate in (alone, both))
+    both.engine.ranks.close()
+    assert other.train_loss == pytest.approx(one.train_loss, rel=1e-5)
+    even = run(alone, *NAMES, seed=3)
+    assert even.train_loss[-1] != pytest.approx(one.train_loss[-1], rel=1e-3)
+
+
+@pytest.mark.slow
 def test_a_trial_repeats_itself_to_the_bit(pair):
     assert same(run(pair[1], *NAMES), run(pair[1], *NAMES))
 
