@@ -21,9 +21,11 @@ from benchmarks.balance.figures import EVERYWHERE, Table, differences, tables
 from benchmarks.balance.options import parser, pools_of, work_of
 from benchmarks.balance.page import page
 from benchmarks.balance.pools import Pool, opened
+from benchmarks.balance.recheck import CODE, recheck
+from benchmarks.balance.row import Row
 from benchmarks.balance.running import Runner
 from benchmarks.balance.stages import Entry, at_rate, entries, finalists, screened, timing, tuning
-from benchmarks.balance.training import contestant_of
+from benchmarks.balance.training import Job, contestant_of, run
 from benchmarks.balance.work import FIRST_SEEDS, Case, Work
 from benchmarks.provenance import provenance
 from benchmarks.working import say
@@ -38,6 +40,8 @@ def main() -> None:
         work = work_of(options)
         pools = opened(pools_of(options), work, None if options.tiny else options.data)
         contestants = chosen(options.contestants)
+        if options.recheck:
+            _recheck(work, pools, options)
         runner = Runner(work, pools, _done(work, pools, options.json), options.jobs)
         suited = {pool.name: _suited(pool, contestants, work) for pool in pools}
         table = Table(work, pools, suited, runner.done.rows)
@@ -94,16 +98,39 @@ def _suited(pool: Pool, contestants: Sequence[Contestant], work: Work) -> list[s
     return found
 
 
+def _recheck(work: Work, pools: Sequence[Pool], options: Namespace) -> None:
+    """Has rows of code that changed count again, if trainings repeated give the same."""
+    code = partial(code_of, pools=pools)
+
+    def train(case: Case) -> Row:
+        pool = next(pool for pool in pools if pool.name == case.pool)
+        return run(Job(case, pool, work, code(case)))
+
+    recheck(_path(options.json), _settings(work), code, train, count=options.recheck)
+
+
 def _done(work: Work, pools: Sequence[Pool], path: Path | None) -> Done:
-    """Opens the rows; what a case says may be another when a run goes on, and seeds, pools, contestants, processes."""
+    """Opens the rows."""
+    return Done(_path(path) if path else None, _settings(work), partial(code_of, pools=pools))
+
+
+def _path(json: Path) -> Path:
+    """Gives the file of the rows, beside that of the figures."""
+    return json.with_suffix(".rows.jsonl")
+
+
+def _settings(work: Work) -> dict[str, object]:
+    """Gives what all rows share.
+
+    What a case says may be another when a run goes on, and seeds, pools, contestants, processes.
+    """
     asked = {name: value for name, value in asdict(work).items() if name not in ("seeds", "lrs", "tokens", "model")}
-    settings = {
+    return {
         **asked,
         "model": Path(work.model).name,
-        "code": fingerprint(TRAINER),
+        CODE: fingerprint(TRAINER),
         "versions": provenance()["versions"],
     }
-    return Done(path.with_suffix(".rows.jsonl") if path else None, settings, partial(code_of, pools=pools))
 
 
 def _write(table: Table, options: Namespace) -> None:

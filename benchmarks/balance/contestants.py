@@ -19,6 +19,8 @@ BASE = "base"
 TEMPERATURE = 2.0
 REFERENCES = {"ama_r": "specialists", "ama_s": "specialists", "doremi": "proxy"}
 """What mixers compare losses with; its training is part of their cost, not of their tokens."""
+LOOKED_AT = 16
+"""Rows of each dataset that balancers and mixers look at."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,13 @@ def balancers() -> Iterator[Contestant]:
     """Yields every balancer that has a name, with its own defaults."""
     for name, place in PLACES.items():
         module = f"cotune.training.balance.{place.partition(':')[0]}"
-        yield Contestant(name, {"balancer": Balance(name)}, modules=(module,))
+        yield Contestant(name, {"balancer": Balance(name, rows=LOOKED_AT)}, modules=(module,))
 
 
 def mixings() -> Iterator[Contestant]:
     """Yields every mixer that has a name, with its own defaults; references as their papers have them."""
     for name, place in MIXINGS.items():
-        mixing = Mixing(name, reference=REFERENCES.get(name))
+        mixing = Mixing(name, reference=REFERENCES.get(name), rows=LOOKED_AT)
         yield Contestant(name, {"mixing": mixing}, modules=(place.partition(":")[0],))
 
 

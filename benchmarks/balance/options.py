@@ -31,6 +31,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     add("--tokens", type=int, default=usual.tokens, help="tokens of a training")
     add("--report", type=int, default=usual.report, help="test rows of each target that are reported")
     add("--costs", action="store_true", help="measure only what a step costs")
+    add("--recheck", type=int, metavar="N", help="rows of changed code count if N of them, trained again, are the same")
     add("--jobs", type=int, default=1, help="processes, of one thread each")
     add("--json", type=Path, help="write all figures and provenance here, and rows beside it as they come")
     add("--markdown", type=Path, help="write the printed tables here")
@@ -50,6 +51,8 @@ def work_of(options: argparse.Namespace) -> Work:
     """
     if options.jobs < 1:
         raise ValueError(f"--jobs is at least 1; got {options.jobs}.")
+    if options.recheck is not None and (options.recheck < 1 or not options.json):
+        raise ValueError(f"--recheck is at least 1 and needs the --json of the run; got {options.recheck}.")
     usual = TINY if options.tiny else replace(Work(), tokens=options.tokens, report=options.report)
     model = folder_of("tiny" if options.tiny else options.model, cache_root() / "benchmark-models")
     seeds = usual.seeds if options.seeds is None else options.seeds

@@ -125,7 +125,8 @@ class Mixed:
     """What a mixer did at some `steps` of a training, counted from 1: the share that each task was to have, [step].
 
     `tokens` were trained on of each task until after each of these steps, [step]. `weights` are there where the tasks'
-    losses were weighed. `dropped` are (step, task, reason): left out from that step on.
+    losses were weighed. `dropped` are (step, task, reason): left out from that step on. `influence` is there where
+    gradients were looked at: by held-out task, the cosine with the gradient of each task trained on, a mean over looks.
     """
 
     mixing: str
@@ -134,6 +135,7 @@ class Mixed:
     tokens: Mapping[str, tuple[int, ...]]
     weights: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     dropped: tuple[tuple[int, str, str], ...] = ()
+    influence: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

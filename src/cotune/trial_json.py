@@ -192,6 +192,7 @@ def _mixed_to_json(found: Mixed) -> JsonObject:
         "tokens": {name: list(line) for name, line in found.tokens.items()},
         "weights": {name: [_float_to_json(weight) for weight in line] for name, line in found.weights.items()},
         "dropped": [list(line) for line in found.dropped],
+        **({"influence": {name: dict(line) for name, line in found.influence.items()}} if found.influence else {}),
     }
 
 
@@ -200,6 +201,7 @@ def _mixed_from_json(json_object: JsonObject) -> Mixed:
         read = cast("dict[str, list[float]]", json_object[key])
         return {name: tuple(float(value) for value in line) for name, line in read.items()}
 
+    influence = cast("dict[str, dict[str, float]]", json_object.get("influence", {}))
     return Mixed(
         cast(str, json_object["mixing"]),
         tuple(cast("list[int]", json_object["steps"])),
@@ -209,6 +211,7 @@ def _mixed_from_json(json_object: JsonObject) -> Mixed:
         tuple(
             (step, name, reason) for step, name, reason in cast("list[tuple[int, str, str]]", json_object["dropped"])
         ),
+        {name: {other: float(cosine) for other, cosine in line.items()} for name, line in influence.items()},
     )
 
 

@@ -12,6 +12,7 @@ from benchmarks.balance.costs import costs, costs_page
 from benchmarks.balance.done import Done
 from benchmarks.balance.figures import Table
 from benchmarks.balance.pools import CHOOSE, POOLS, REPORT, balanced, opened
+from benchmarks.balance.recheck import recheck
 from benchmarks.balance.row import Row
 from benchmarks.balance.stages import (
     Entry,
@@ -186,6 +187,39 @@ def test_rows_are_found_again_unless_cut_off_or_of_other_code(tmp_path):
         Done(path, {"top": 6}, lambda case: "")
 
 
+def test_rows_of_changed_code_count_if_trainings_are_the_same(tmp_path):
+    path, names = tmp_path / "rows.jsonl", [EQUAL, "coba", "dwa", "pcgrad"]
+    cases = [Case("mixed", name, 0.1, seed, 1000) for name in names for seed in (0, 1)]
+    rows = {case: row(case, 0.5, 0.1 * case.seed) for case in cases}
+    done = Done(path, {"top": 4, "code": "old"}, lambda case: f"data {case.contestant}")
+    for case in cases:
+        done.add(replace(rows[case], code=f"data {case.contestant}"))
+    done.add(replace(rows[cases[0]], case=replace(cases[0], pool="wrong"), code="other equal"))
+    before, repeated = path.read_text(), []
+
+    def code_now(case):
+        return "data new" if case.contestant == "pcgrad" else f"data {case.contestant}"
+
+    def train(case):
+        repeated.append(case)
+        return rows[case]
+
+    def other(case):
+        return replace(rows[case], losses={name: loss + 1e-9 for name, loss in rows[case].losses.items()})
+
+    now = {"top": 4, "code": "new"}
+    with pytest.raises(ValueError, match=r"on mixed, rate 0.1, seed \d has losses .*, its row has"):
+        recheck(path, now, code_now, other, count=2)
+    with pytest.raises(ValueError, match="top was 4, is 6"):
+        recheck(path, {**now, "top": 6}, code_now, train, count=2)
+    assert path.read_text() == before
+    assert not repeated
+    recheck(path, now, code_now, train, count=2)
+    assert "pcgrad" in {case.contestant for case in repeated}
+    assert len(repeated) in (2, 3)  # one of pcgrad is among those that were drawn, or comes to them
+    assert Done(path, now, code_now).rows.keys() == rows.keys()  # that of other data does not count
+
+
 def test_a_fingerprint_is_of_what_code_does(tmp_path, monkeypatch):
     place = tmp_path / "benchmarks"
     place.mkdir()
@@ -264,6 +298,14 @@ def test_the_command_leaves_a_page_and_goes_on_where_it_was(tmp_path, monkeypatc
     command.main()
     assert json.loads(out.read_text())["figures"] == result["figures"]
     assert "trainings are left" not in capsys.readouterr().err
+    rows = tmp_path / "out.rows.jsonl"
+    rows.write_text(
+        rows.read_text().replace(f'"code": "{json.loads(rows.open().readline())["code"]}"', '"code": "old"')
+    )
+    monkeypatch.setattr(sys, "argv", ["benchmarks.balance", *map(str, options), "--recheck", "3"])
+    command.main()
+    assert capsys.readouterr().err.count("the same to the bit") == 3
+    assert json.loads(out.read_text())["figures"] == result["figures"]
 
 
 @pytest.mark.parametrize(
@@ -272,6 +314,7 @@ def test_the_command_leaves_a_page_and_goes_on_where_it_was(tmp_path, monkeypatc
         (["--contestants", "cobra"], "coba"),
         (["--jobs", "0"], "at least 1; got 0"),
         (["--seeds", "0"], "positive"),
+        (["--recheck", "2"], "needs the --json of the run"),
         (["--model", "folder", "--data", "nowhere"], "nowhere"),
     ],
 )

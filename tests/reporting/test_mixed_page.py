@@ -59,6 +59,24 @@ def test_weights_of_a_mixer_are_drawn_where_each_step_has_them(problem: Problem,
     assert "left from step" not in page
 
 
+def test_influence_is_drawn_where_gradients_were_looked_at(problem: Problem, view: JournalView) -> None:
+    def influencing(names):
+        return replace(told(names), influence={held: {name: ask(held, name) for name in names} for held in names})
+
+    def ask(held, name):
+        return 0.75 if held == name else -0.25 if held < name else 0.5
+
+    report = build_report(problem, told_as(view.records, mixed=influencing), view.log, name="tiny")
+    page, names = render_html(report), sorted(report.verdict.winner.names)
+    assert f"training on {names[1]} for {names[0]}: mean cosine -0.250" in page
+    assert f"training on {names[0]} for {names[1]}: mean cosine +0.500" in page
+    assert page.count(">+0.75<") == len(names)
+
+
+def test_without_gradients_there_is_no_influence_on_the_page(drawn: Report) -> None:
+    assert "Influence</h3>" not in render_html(drawn)
+
+
 def test_without_a_mixing_there_is_no_such_part(report: Report) -> None:
     assert report.mixed is None
     assert "Shares while training" not in render_html(report)

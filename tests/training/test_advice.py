@@ -1,4 +1,4 @@
-"""Advice on the learning rate goes by the number of steps and the method."""
+"""Advice on the learning rate goes by the number of steps and the method; few looks at held-out rows are said."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 import tiny
 
 from cotune.config import load_config
-from cotune.training import Budget, FineTune, Lora, Train
+from cotune.training import Balance, Budget, FineTune, Lora, Mixing, Train
 from cotune.training.advice import rates
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +25,25 @@ def test_the_same_rate_is_low_high_or_right_by_the_budget_alone(random_base):
     assert few == ["Learning rate 0.0006 is low for LoRA over 40 steps; try 0.0008 to 0.01."]
     assert some == []
     assert many == ["Learning rate 0.0006 is high for LoRA over 30000 steps; try 3e-05 to 0.0006."]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"mixing": Mixing("aioli", every=10)}, "Mixing 'aioli' looks at held-out rows 4 times in 40 steps"),
+        ({"balancer": Balance("coba", every=20)}, "Balancer 'coba' looks at held-out rows 2 times in 40 steps"),
+        ({"mixing": Mixing("aioli", every=8)}, None),
+        ({"balancer": Balance("dwa", every=40)}, None),
+        ({"mixing": Mixing("ama_r", reference="base", every=40)}, None),
+    ],
+)
+def test_few_looks_at_held_out_rows_are_said(random_base, options, expected):
+    train = Train(lr=2e-3, batch_examples=4, max_length=64, **options)
+    tasks = [tiny.group_task(), tiny.echo_task()]
+    warnings = FineTune(random_base, tasks, targets=["group"], budget=Budget(steps=40), train=train).warnings()
+    looks = [line for line in warnings if "looks at" in line]
+    assert len(looks) == (expected is not None)
+    assert all(line.startswith(expected) for line in looks)
 
 
 def test_full_fine_tuning_takes_a_tenth(random_base):

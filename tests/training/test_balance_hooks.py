@@ -200,9 +200,9 @@ def test_looks_have_no_dropout_and_draw_no_random_numbers(model, name):
             parameter.grad = None  # as an optimiser's step leaves them
         drawn = torch.get_rng_state()
         looks = {
-            "coba": lambda: gradient._validation(1),
-            "famo": gradient._after,
-            "hyper_gradient": lambda: gradient._held_gradient(1).numpy(),
+            "coba": lambda: gradient.looks.losses(1),
+            "famo": gradient.adviser.after,
+            "hyper_gradient": lambda: gradient.looks.gradient(1).numpy(),
         }
         first, second = looks[name](), looks[name]()
         trainee.train(False)
@@ -218,13 +218,11 @@ def test_before_and_after_a_step_are_measured_alike(model):
         trainee.train(True)
         gradient = replace_still(balanced_gradient(model, trainee, balanced("famo")), trainee)
         gradient(BATCH, 1)
-        np.testing.assert_array_equal(gradient._after(), gradient.memory.last[1])
+        np.testing.assert_array_equal(gradient.adviser.after(), gradient.memory.last[1])
 
 
 def replace_still(gradient, trainee):
-    gradient.still = partial(still, trainee)
-    gradient.passes = replace(gradient.passes, still=gradient.still)
-    return gradient
+    return replace(gradient, still=partial(still, trainee))
 
 
 @pytest.mark.parametrize(

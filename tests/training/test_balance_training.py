@@ -129,7 +129,7 @@ def test_what_an_absent_task_would_have_goes_to_the_others(model):
     batch = batches()[1]
     with adapted(model, Lora(layers="top-2"), seed=0) as trainee:
         gradient = balanced_gradient(model, trainee, balanced("importance", weights={"a": 1.0, "b": 3.0, "c": 4.0}))
-        weights = gradient._weights(gradient._ask(sorted(batch, key=lambda e: e.task), 1), batch)
+        weights = gradient.factors.of(gradient.adviser.ask(sorted(batch, key=lambda e: e.task), 1), batch)
     assert weights.sum() == pytest.approx(1.0)
 
 

@@ -16,7 +16,8 @@ from cotune.training import Balance, Budget, Curriculum, FineTune, Lora, Mixing,
 from cotune.training.forest_decoder import ForestDecoder
 from cotune.training.loop import Descent
 from cotune.training.lora import adapted
-from cotune.training.mix.choice import MIXINGS
+from cotune.training.mix import gradient as mix_gradient
+from cotune.training.mix.choice import MIXINGS, made
 from cotune.training.mix.contract import Answer
 from cotune.training.mix.references import References
 from cotune.trial import Stop
@@ -60,6 +61,27 @@ def test_a_mixed_trial_repeats_itself_and_says_its_shares(random_base, name):
         task: exposure.tokens for task, exposure in trials[0].exposure.items()
     }
     assert trial_from_json(json.loads(json.dumps(trial_to_json(trials[0])))) == trials[0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_trial_keeps_the_mean_influence_where_its_mixer_looks_at_gradients(random_base, name, monkeypatch):
+    looks = []
+
+    def noting(*arguments):
+        looks.append(measured(*arguments))
+        return looks[-1]
+
+    measured = mix_gradient.influence
+    monkeypatch.setattr(mix_gradient, "influence", noting)
+    found = run(fine_tune(random_base, mixing(name))).mixed
+    assert len(looks) == (3 if "influence" in made(mixing(name)).needs else 0)
+    if not looks:
+        assert found.influence == {}
+        return
+    mean = sum(look.cosines for look in looks) / 3
+    for held, row in zip(found.shares, mean, strict=True):
+        assert list(found.influence[held].values()) == pytest.approx(row.tolist())
+    assert found.influence["group"]["group"] > found.influence["group"]["echo"]
 
 
 @pytest.mark.parametrize("name", NAMES)

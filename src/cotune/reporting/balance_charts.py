@@ -1,6 +1,7 @@
-"""The charts of a balanced or mixed trial: weights or shares over its steps, and the matrix of conflicts."""
+"""The charts of a balanced or mixed trial: weights or shares over its steps, matrices of conflict and influence."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 from cotune.reporting.balance import Conflict
 from cotune.reporting.svg import CHARACTER, Element, Scale, axis_x, axis_y, canvas, mark, markup, path, span, text
@@ -9,6 +10,8 @@ WIDTH, COLOURS, LINE = 980, 8, 16
 CELL, ROW = 56, 28
 FEW = 20
 """Most datasets in a matrix of which each cell has its figure; names of more would not be read."""
+Cell: TypeAlias = tuple[float, str]
+"""A cosine and what it is of."""
 
 
 def over_time(steps: Sequence[int], lines: Mapping[str, Sequence[float]], *, unit: str, label: str) -> str:
@@ -37,27 +40,46 @@ def over_time(steps: Sequence[int], lines: Mapping[str, Sequence[float]], *, uni
 
 def conflict_matrix(conflicts: Sequence[Conflict]) -> str:
     """Draws the mean cosine of each pair of datasets: orange where gradients point against each other, else green."""
-    names = list(dict.fromkeys(name for pair in conflicts for name in (pair.first, pair.second)))[:FEW]
+    cells: dict[tuple[str, str], Cell] = {}
+    for pair in conflicts:
+        tip = f"{pair.first} and {pair.second}: mean cosine {pair.cosine:+.3f} over {pair.steps} steps"
+        cells[pair.first, pair.second] = cells[pair.second, pair.first] = pair.cosine, tip
+    names = list(dict.fromkeys(name for pair in conflicts for name in (pair.first, pair.second)))
+    return _matrix(names, cells, "Mean cosine between datasets' gradients")
+
+
+def influence_matrix(influence: Mapping[str, Mapping[str, float]]) -> str:
+    """Draws what training on each dataset (column) does for each held-out one (row): green where it helps."""
+    cells = {
+        (held, name): (cosine, f"training on {name} for {held}: mean cosine {cosine:+.3f}")
+        for held, line in influence.items()
+        for name, cosine in line.items()
+    }
+    return _matrix(list(influence), cells, "Mean cosine of gradients on held-out rows and on train rows")
+
+
+def _matrix(names: Sequence[str], cells: Mapping[tuple[str, str], Cell], label: str) -> str:
+    """Draws cosines (row, column) of at most the first `FEW` names."""
+    names = names[:FEW]
     longest = max(len(name) for name in names)
     left, top = min(max(longest * CHARACTER + 16, 60), 250), 30
     width = max(left + CELL * len(names), WIDTH)  # as wide as other charts, so that its text is as large
-    drawing = canvas(width, top + ROW * len(names) + 4, "Mean cosine between datasets' gradients")
+    drawing = canvas(width, top + ROW * len(names) + 4, label)
     for number, name in enumerate(names):
         text(drawing, left - 10, top + ROW * (number + 0.5) + 4, name, "label end", cut=left - 14)
         text(drawing, left + CELL * (number + 0.5), top - 10, name, "tick middle", cut=CELL - 4)
-    for pair in conflicts:
-        if pair.first in names and pair.second in names:
-            _cells(drawing, pair, names.index(pair.first), names.index(pair.second), left, top)
+    for (first, second), cell in cells.items():
+        if first in names and second in names:
+            _cell(drawing, cell, left + CELL * names.index(second), top + ROW * names.index(first))
     return markup(drawing)
 
 
-def _cells(drawing: Element, pair: Conflict, one: int, other: int, left: float, top: float) -> None:
-    tip = f"{pair.first} and {pair.second}: mean cosine {pair.cosine:+.3f} over {pair.steps} steps"
-    for row, column in ((one, other), (other, one)):
-        at = {"x": left + CELL * column + 1, "y": top + ROW * row + 1, "width": CELL - 2, "height": ROW - 2}
-        shade = {"fill-opacity": 0.1 + 0.6 * min(abs(pair.cosine), 1.0)}
-        mark(drawing, "rect", f"pair {'bad' if pair.cosine < 0 else 'good'}", at | shade, tip)
-        text(drawing, left + CELL * (column + 0.5), top + ROW * (row + 0.5) + 4, f"{pair.cosine:+.2f}", "figure middle")
+def _cell(drawing: Element, cell: Cell, x: float, y: float) -> None:
+    cosine, tip = cell
+    at = {"x": x + 1, "y": y + 1, "width": CELL - 2, "height": ROW - 2}
+    shade = {"fill-opacity": 0.1 + 0.6 * min(abs(cosine), 1.0)}
+    mark(drawing, "rect", f"pair {'bad' if cosine < 0 else 'good'}", at | shade, tip)
+    text(drawing, x + CELL / 2, y + ROW / 2 + 4, f"{cosine:+.2f}", "figure middle")
 
 
 def _reach(steps: Sequence[int]) -> tuple[float, float]:

@@ -15,7 +15,8 @@ class MixedTrial:
     """A trial whose datasets' shares changed: at which steps which shares, and the weights on losses, if any.
 
     `realised` is each dataset's part of all tokens that were trained on until the last recorded step. `dropped` are
-    (step, dataset, reason).
+    (step, dataset, reason). `influence` are by held-out dataset the mean cosines with the gradients of those trained
+    on, empty where no gradients were looked at.
     """
 
     mixture: str
@@ -26,6 +27,7 @@ class MixedTrial:
     realised: Mapping[str, float]
     weights: Mapping[str, tuple[float, ...]]
     dropped: tuple[tuple[int, str, str], ...]
+    influence: Mapping[str, Mapping[str, float]]
 
 
 def mixed(problem: Problem, trials: Sequence[Trial], verdict: Verdict) -> MixedTrial | None:
@@ -48,4 +50,5 @@ def _mixed(problem: Problem, trial: Trial, told: Mixed) -> MixedTrial:
         realised={name: own[-1] / max(total, 1) for name, own in told.tokens.items()},
         weights={name: own for name, own in told.weights.items() if len(own) == len(told.steps)},
         dropped=told.dropped,
+        influence=told.influence,
     )

@@ -1,7 +1,7 @@
 """Which charts a report shows, and the figures that go into them."""
 
 from cotune.reporting import charts
-from cotune.reporting.balance_charts import conflict_matrix, over_time
+from cotune.reporting.balance_charts import conflict_matrix, influence_matrix, over_time
 from cotune.reporting.charts import Bar
 from cotune.reporting.front_chart import front_chart
 from cotune.reporting.report import FinalScore, Report
@@ -72,6 +72,8 @@ def _balance(report: Report) -> dict[str, str]:
     if drawn and drawn.weights:
         label = f"Weights under {drawn.mixing}"
         found["drawn_weights"] = over_time(drawn.steps, drawn.weights, unit="weight", label=label)
+    if drawn and drawn.influence:
+        found["influence"] = influence_matrix(drawn.influence)
     return found
 
 

@@ -4,15 +4,21 @@ from math import sqrt
 from typing import Literal
 
 from cotune.mixture import Mixture
+from cotune.training.balance.choice import Balance, needs_of
+from cotune.training.balance.contract import HELD
 from cotune.training.engine import Engine
 from cotune.training.errors import TrialError
 from cotune.training.goal import BATCH_TOKENS
 from cotune.training.loop import warmup_steps
+from cotune.training.mix.choice import Mixing
+from cotune.training.mix.choice import needs_of as needs_of_mixer
+from cotune.training.mix.contract import HELD as HELD_BY_MIXERS
 from cotune.training.mixing import Plan
 from cotune.training.setup import Setup
 from cotune.trial import Request
 
 FEW_STEPS = 10
+FEW_LOOKS = 5
 LORA_RATES = (5e-3, 1e-1)
 FULL_RATES = (5e-4, 1e-2)
 TRUNCATED_SHARE = 0.05
@@ -28,7 +34,7 @@ def advice(engine: Engine) -> tuple[str, ...]:
         drawn = engine.plan(everything)
     except TrialError as error:
         return (*notes, str(error))
-    plan_notes = (*_steps(drawn, setup), *_phases(drawn), *_shares(drawn, setup))
+    plan_notes = (*_steps(drawn, setup), *_looks(drawn, setup), *_phases(drawn), *_shares(drawn, setup))
     return (*notes, *_rate(len(drawn.batches), setup), *plan_notes)
 
 
@@ -64,6 +70,21 @@ def _steps(drawn: Plan, setup: Setup) -> list[str]:
     if warmup_steps(steps, setup.train) >= steps:
         notes.append(f"The warm-up takes all of the {steps} steps; lower train.warmup.")
     return notes
+
+
+def _looks(drawn: Plan, setup: Setup) -> list[str]:
+    """Tells where rows that are held out are looked at too rarely to change much."""
+    balance, mixing, steps = setup.train.balancer, setup.train.mixing, len(drawn.batches)
+    asked: list[tuple[str, Balance | Mixing, bool]] = [
+        ("balancer", balance, bool(needs_of(balance) & HELD)),
+        ("mixing", mixing, bool(needs_of_mixer(mixing) & HELD_BY_MIXERS)),
+    ]
+    return [
+        f"{key.capitalize()} {chosen.name!r} looks at held-out rows {looks} times in {steps} steps and can change "
+        f"little; lower train.{key}.every ({chosen.every}) or raise the budget."
+        for key, chosen, looking in asked
+        if looking and (looks := -(-steps // chosen.every)) < FEW_LOOKS
+    ]
 
 
 def _phases(drawn: Plan) -> list[str]:

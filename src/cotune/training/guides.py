@@ -16,7 +16,7 @@ from cotune.training.balance.teachers import weights_of
 from cotune.training.example import Example
 from cotune.training.forest import PACK_TOKENS
 from cotune.training.lora import State, Trainee, still
-from cotune.training.mix.choice import made as made_mixer
+from cotune.training.mix.choice import needs_of as needs_of_mixer
 from cotune.training.mix.contract import HELD as HELD_BY_MIXERS
 from cotune.training.mix.making import Mixings, Shop
 from cotune.training.mix.references import Beforehand, Librarian, alone
@@ -45,10 +45,9 @@ class Guides:
             TrialError: a task has too few rows.
         """
         pool, train = self._pool(names), self._shop.setup.train
-        balancer, mixer = made(train.balancer), made_mixer(train.mixing)
-        if balancer and balancer.needs & HELD:
+        if needs_of(train.balancer) & HELD:
             return held_out(pool, train.balancer.rows)
-        return held_out(pool, train.mixing.rows) if mixer and mixer.needs & HELD_BY_MIXERS else (pool, {})
+        return held_out(pool, train.mixing.rows) if needs_of_mixer(train.mixing) & HELD_BY_MIXERS else (pool, {})
 
     @contextmanager
     def guided(

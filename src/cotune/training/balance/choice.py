@@ -59,7 +59,7 @@ class Balance:
     name: str = EQUAL
     options: Mapping[str, Option] = field(default_factory=dict)
     every: int = 10
-    rows: int = 16
+    rows: int = 12
     at: Literal["parameters", "hidden"] = "parameters"
     conflicts: int = 0
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
-from cotune.training.mix.contract import Mixer
+from cotune.training.mix.contract import Mixer, Need
 from cotune.training.options import Option, build
 
 FIXED = "fixed"
@@ -69,3 +69,9 @@ def made(choice: Mixing) -> Mixer | None:
         ValueError: no such mixer, no such option, or a value out of its range.
     """
     return cast(Mixer | None, build("Mixing", choice.name, choice.options, MIXINGS, none=FIXED))
+
+
+def needs_of(choice: Mixing) -> frozenset[Need]:
+    """Gives what is to be computed for the mixer that was chosen."""
+    mixer = made(choice)
+    return mixer.needs if mixer else frozenset()

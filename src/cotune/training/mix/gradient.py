@@ -48,7 +48,10 @@ class Supply:
 
 @dataclass(frozen=True)
 class Memory:
-    """What is remembered between steps: the state, what was drawn and seen, the record, weights to go back to."""
+    """What is remembered between steps: the state, what was drawn and seen, the record, weights to go back to.
+
+    `influence` are the cosines of each look at gradients, [held-out task, train task].
+    """
 
     state: State
     ledger: Ledger
@@ -56,6 +59,7 @@ class Memory:
     seen: Seen | None = None
     lines: tuple[RecordLine, ...] = ()
     dropped: tuple[tuple[int, int, str], ...] = ()
+    influence: tuple[Array, ...] = ()
     copies: Mapping[int, Weights] = field(default_factory=dict, repr=False)
     is_over: bool = False
 
@@ -109,7 +113,8 @@ class MixedGradient:
     def mixed(self) -> Mixed:
         """What a trial keeps of it."""
         memory = self.memory
-        return mixed_of(self.gauge.train.mixing.name, self.tasks.names, memory.lines, memory.dropped)
+        name, names = self.gauge.train.mixing.name, self.tasks.names
+        return mixed_of(name, names, memory.lines, memory.dropped, memory.influence)
 
     @property
     def exposure(self) -> Mapping[str, Exposure]:
@@ -157,7 +162,14 @@ class MixedGradient:
         if answer.back is not None:
             track.load(copies[answer.back])
         kept = {at: track.save() if at == step else copies[at] for at in answer.keep}
-        self.memory = replace(self.memory, state=state, dropped=(*self.memory.dropped, *dropped), copies=kept)
+        seen = () if signals.influence is None else (signals.influence.cosines,)
+        self.memory = replace(
+            self.memory,
+            state=state,
+            dropped=(*self.memory.dropped, *dropped),
+            influence=(*self.memory.influence, *seen),
+            copies=kept,
+        )
         return answer
 
     def _probes(self, step: int) -> dict[str, list[Example]]:

@@ -27,9 +27,16 @@ class Line:
 
 
 def mixed_of(
-    mixing: str, names: Sequence[str], lines: Sequence[Line], dropped: Sequence[tuple[int, int, str]]
+    mixing: str,
+    names: Sequence[str],
+    lines: Sequence[Line],
+    dropped: Sequence[tuple[int, int, str]],
+    influence: Sequence[Array] = (),
 ) -> Mixed:
-    """Gives what a trial keeps: at most 200 steps, evenly spread, the first and the last among them."""
+    """Gives what a trial keeps: at most 200 steps, evenly spread, the first and the last among them.
+
+    `influence` are the cosines of each look, [held-out task, train task]; their mean is kept.
+    """
     chosen = np.unique(np.linspace(0, len(lines) - 1, min(len(lines), MOST_STEPS)).round().astype(int))
     kept = [lines[place] for place in chosen]
     return Mixed(
@@ -43,4 +50,13 @@ def mixed_of(
             if any(line.weights is not None for line in kept)
         },
         tuple((step, names[task], reason) for step, task, reason in dropped),
+        _mean_of(names, influence),
     )
+
+
+def _mean_of(names: Sequence[str], influence: Sequence[Array]) -> dict[str, dict[str, float]]:
+    """Gives the mean over looks, by held-out task and by train task."""
+    if not influence:
+        return {}
+    mean = np.mean(influence, axis=0).tolist()
+    return {held: dict(zip(names, row, strict=True)) for held, row in zip(names, mean, strict=True)}
