@@ -22,7 +22,8 @@ class GrapeOffline:
     datasets, in an order drawn anew, window k is drawn by (1 - explore) a + explore e_k. To first order its r_n are
     (1 - explore) <grad log l_n, sum_j a_j g_j> + explore <grad log l_n, g_k>, so that at the end of the round
     c_k = sum_n z_n r_n, less the mean over windows, stands for the product there: a_k <- a_k exp(eta_sources c_k). As
-    in `grape`, rates and c are divided by the largest size among them, and without a target all are.
+    in `grape`, rates and c are divided by the largest size among them, and without a target all are. A window of a step
+    or two shows little but noise.
     """
 
     eta_sources: float = 0.5
