@@ -14,12 +14,13 @@ from cotune.task import Row, Task, Template
 from cotune.training import Budget, FineTune, Lora, TaskTrain, Train
 from cotune.training.example import Example
 from cotune.training.forest_decoder import ForestDecoder
-from cotune.training.loss.choice import LOSSES, OPTIONS
+from cotune.training.loss.choice import BY_NUMBER, LOSSES, OPTIONS
 from cotune.training.loss.contrastive import contrastive
 from cotune.training.loss.cost_sensitive import cost_sensitive, cost_stakes
 from cotune.training.loss.focal import focal
 from cotune.training.loss.multi_similarity import multi_similarity
 from cotune.training.loss.numeric_mae import numeric_mae, numeric_stakes
+from cotune.training.loss.soft_mining import soft_mining
 from cotune.training.losses import answer_token_losses, pace, total_weight, weighted_losses
 from cotune.training.padded_decoder import PaddedDecoder
 
@@ -170,12 +171,12 @@ def test_the_multi_similarity_loss_against_a_value_by_hand():
     assert found[:2] == pytest.approx([0.0, pull(0.6) + push(0.8)], abs=1e-6)
 
 
-@pytest.mark.parametrize("loss", ["multi_similarity", "contrastive"])
+@pytest.mark.parametrize("loss", ["multi_similarity", "contrastive", "soft_mining"])
 def test_losses_of_states_are_mixed_with_the_cross_entropy(loss):
     rows = [Example("t", str(i), (5,), (int(label), 0)) for i, label in enumerate(LABELS)]
     logits = torch.randn(8, 6, generator=torch.Generator().manual_seed(0))
     plain = answer_token_losses(logits, rows, Train())
-    compare = {"multi_similarity": multi_similarity, "contrastive": contrastive}[loss]
+    compare = {"multi_similarity": multi_similarity, "contrastive": contrastive, "soft_mining": soft_mining}[loss]
     options = {key: value for key, value in OPTIONS[loss].items() if key != "share"}
     each = compare(STATES, LABELS, **options).repeat_interleave(2)
     for share in (0.0, 0.3, 1.0):
@@ -257,9 +258,9 @@ def trial(evaluate, seed=0):
     return found
 
 
-@pytest.mark.parametrize("loss", ["cost_sensitive", "numeric_mae", "contrastive"])
+@pytest.mark.parametrize("loss", ["cost_sensitive", "numeric_mae", "contrastive", "scoreq"])
 def test_the_seconds_of_a_trial_are_measured_with_its_losses(random_base, loss):
-    own = {"grade" if loss == "numeric_mae" else "group": TaskTrain(loss=loss)}
+    own = {"grade" if loss in BY_NUMBER else "group": TaskTrain(loss=loss)}
     evaluate = fine_tune(random_base, replace(CHEAP, overrides=own))
     assert evaluate.estimate(Request(Mixture.of(["group", "grade"])), measure=True).seconds > 0
 
@@ -267,7 +268,7 @@ def test_the_seconds_of_a_trial_are_measured_with_its_losses(random_base, loss):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_every_loss_trains_and_repeats_itself_to_the_bit(random_base, loss):
     costs = {"animal": {"fruit": 3.0}, "fruit": {"animal": 0.5}} if loss == "cost_sensitive" else {}
-    own = {"grade" if loss == "numeric_mae" else "group": TaskTrain(loss=loss, costs=costs)}
+    own = {"grade" if loss in BY_NUMBER else "group": TaskTrain(loss=loss, costs=costs)}
     train = replace(CHEAP, overrides=own)
     one, two = (trial(fine_tune(random_base, train)) for _ in range(2))
     assert replace(one, seconds=0.0) == replace(two, seconds=0.0)
@@ -275,9 +276,11 @@ def test_every_loss_trains_and_repeats_itself_to_the_bit(random_base, loss):
     assert (one.train_loss == plain.train_loss) == (loss == "cross_entropy")
 
 
-@pytest.mark.parametrize("loss", ["cost_sensitive", "numeric_mae", "multi_similarity", "contrastive"])
+@pytest.mark.parametrize(
+    "loss", ["cost_sensitive", "numeric_mae", "multi_similarity", "contrastive", "soft_mining", "scoreq"]
+)
 def test_packs_do_not_change_a_loss(random_base, loss):
-    own = {"grade" if loss == "numeric_mae" else "group": TaskTrain(loss=loss)}
+    own = {"grade" if loss in BY_NUMBER else "group": TaskTrain(loss=loss)}
     engine = fine_tune(random_base, replace(CHEAP, overrides=own)).engine
     request = Request(Mixture.of(["group", "echo", "grade"]))
     losses = []
@@ -327,6 +330,14 @@ def test_older_settings_stay_as_they_were(random_base):
         (lambda: fine_tune("x", Train(loss="contrastive")), "needs labels; dataset 'echo' is of kind 'generation'"),
         (lambda: fine_tune("x", Train(overrides={"echo": TaskTrain(loss="cost_sensitive")})), "needs labels"),
         (lambda: fine_tune("x", Train(overrides={"echo": TaskTrain(loss="numeric_mae")})), "needs numbers as answers"),
+        (
+            lambda: fine_tune("x", Train(overrides={"echo": TaskTrain(loss="scoreq")})),
+            "'scoreq' needs numbers as answers",
+        ),
+        (
+            lambda: fine_tune("x", Train(overrides={"echo": TaskTrain(loss="soft_mining")})),
+            "'soft_mining' needs labels",
+        ),
         (lambda: fine_tune("x", Train(overrides={"group": TaskTrain(costs={"animal": {"fruit": 2}})})), "are of the"),
         (
             lambda: fine_tune(
@@ -339,6 +350,11 @@ def test_older_settings_stay_as_they_were(random_base):
         (lambda: Train(loss_options={"sharpness": 1}), "'cross_entropy' has no option 'sharpness'; known are none"),
         (lambda: Train(loss="z_loss", loss_options={"sharpnes": 1}), "did you mean 'sharpness'"),
         (lambda: Train(loss="contrastive", loss_options={"share": 2}), r"is in \[0, 1\]; got 2"),
+        (
+            lambda: Train(loss="soft_mining", loss_options={"unlike": 2}),
+            r"'unlike' of loss 'soft_mining' is in \[0, 1\]",
+        ),
+        (lambda: Train(loss="scoreq", loss_options={"margin": -1}), r"'margin' of loss 'scoreq' is in \[0, 1e\+06\]"),
         (lambda: Train(loss="contrastive", processes=2), "processes 2 each see a part"),
     ],
 )

@@ -421,6 +421,22 @@ def test_grape_puts_its_weight_on_the_helpful_source(schooled):
     assert last["more"] > 3 * max(last[name] for name in ("turned", "guessed", "echo"))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+def test_grape_offline_finds_the_helpful_sources_in_a_long_training(schooled, seed):
+    """The same pool; ten rounds of five windows of five steps each. In windows of one step it would follow noise."""
+    turned = noisy(tiny.group_task("turned", rows=160), "turned", wrong=True)
+    guessed = noisy(tiny.group_task("guessed", rows=160), "guessed", wrong=False)
+    helpful = (tiny.group_task("group", rows=60), tiny.group_task("more", rows=160))
+    tasks = (*helpful, turned, guessed, tiny.echo_task("echo", rows=160))
+    mixer = Mixing("grape_offline", every=5, rows=15)
+    evaluate = fine_tune(schooled, mixer, tasks, budget=Budget(steps=250))
+    trial = run(evaluate, Mixture.of([task.name for task in tasks]), seed=seed)
+    last = {name: line[-1] for name, line in trial.mixed.shares.items()}
+    assert last["group"] + last["more"] >= 0.6
+    assert last["turned"] < 0.1
+
+
 @pytest.mark.parametrize("scoring", [Scoring(curve=2)])
 def test_a_curve_changes_nothing_of_a_mixed_trial(random_base, scoring):
     looked = run(fine_tune(random_base, mixing("doremi"), scoring=scoring))

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
-from test_balance_gradients import matrices, mgda, signals, tasks_of
+import torch
+from test_balance_gradients import matrices, merged, mgda, signals, tasks_of
 
 from cotune.training.balance.choice import Balance, made
+from cotune.training.balance.hidden import by_owner
 
 
 def test_five_steps_by_hand():
@@ -23,6 +25,30 @@ def test_without_memory_it_is_the_shortest_average_on_a_thousand_matrices():
     for matrix in matrices():
         answer, _ = balancer.weigh(signals(matrix), balancer.start(tasks_of(len(matrix))))
         np.testing.assert_allclose(answer.weights @ matrix, mgda(matrix), atol=1e-5 * np.linalg.norm(matrix))
+
+
+def test_under_a_linear_trunk_with_equal_inputs_the_direction_is_that_of_mgda_on_its_weights():
+    """Each loss has a head of its own on the state that the trunk gives; the tasks have one to three answer tokens."""
+    generator, rng = torch.Generator().manual_seed(5), np.random.default_rng(5)
+    for _ in range(100):
+        tokens = rng.integers(1, 4, int(rng.integers(2, 6)))  # [task]
+        trunk = torch.randn(4, 3, generator=generator).requires_grad_()
+        row = torch.randn(3, generator=generator)
+        heads = [torch.randn(int(count), 4, generator=generator) for count in tokens]
+        states = [(trunk @ row).expand(len(head), 4) for head in heads]
+        losses = [torch.exp((head * state).sum(dim=1) / 4) for head, state in zip(heads, states, strict=True)]
+        pairs = zip(losses, states, strict=True)
+        slopes = [torch.autograd.grad(loss.sum(), state, retain_graph=True)[0] for loss, state in pairs]
+        hidden = by_owner(torch.cat(slopes), np.arange(len(tokens)), tokens.astype(float)).double().numpy()
+        weights = [torch.autograd.grad(loss.mean(), trunk, retain_graph=True)[0].flatten() for loss in losses]
+        matrix = torch.stack(weights).double().numpy()
+        balancer = made(Balance("multibalance", {"decay": 0.0}))
+        answer, _ = balancer.weigh(signals(hidden), balancer.start(tasks_of(len(tokens))))
+        found, expected = answer.weights @ matrix, merged("mgda", matrix)
+        size = np.abs(matrix).max()
+        np.testing.assert_allclose(found / size, expected / size, atol=1e-5)
+        if np.linalg.norm(expected) > 1e-2 * size:
+            np.testing.assert_allclose(found / np.linalg.norm(found), expected / np.linalg.norm(expected), atol=1e-5)
 
 
 def test_averages_take_noise_out_of_the_weights():

@@ -1,6 +1,6 @@
 """Losses of answer tokens: each task's rows by its own loss, times the weight of the task."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 import torch
@@ -15,6 +15,8 @@ from cotune.training.loss.focal import focal
 from cotune.training.loss.label_smoothing import label_smoothing
 from cotune.training.loss.multi_similarity import multi_similarity
 from cotune.training.loss.numeric_mae import numeric_mae
+from cotune.training.loss.scoreq import apart, scoreq
+from cotune.training.loss.soft_mining import soft_mining
 from cotune.training.loss.squentropy import squentropy
 from cotune.training.loss.stakes import Stakes
 from cotune.training.loss.z_loss import z_loss
@@ -22,6 +24,11 @@ from cotune.training.settings import Train
 
 Pack = tuple[Sequence[Example], torch.Tensor]
 """Examples and the loss of each of their answer tokens, [answer token], with its graph."""
+
+COMPARED: Mapping[str, Callable[..., torch.Tensor]] = MappingProxyType(
+    {"multi_similarity": multi_similarity, "contrastive": contrastive, "soft_mining": soft_mining}
+)
+"""Losses that compare rows by their labels."""
 
 NO_STAKES: Mapping[str, Stakes] = MappingProxyType({})
 
@@ -114,15 +121,17 @@ def _part_losses(
         return squentropy(logits, answers)
     if loss == "z_loss":
         return z_loss(logits, answers, **options)
-    if loss in BY_STAKES:
+    if loss in BY_STAKES - BY_STATE:
         measure = cost_sensitive if loss == "cost_sensitive" else numeric_mae
         return measure(logits, examples, stakes[task])
     entropy = cross_entropy(logits, answers, reduction="none")
     if loss not in BY_STATE or states is None:
         return entropy
     share = options.pop("share")
-    compare = multi_similarity if loss == "multi_similarity" else contrastive
-    each = compare(states.float(), _labels(examples, logits.device), **options)  # [example]
+    if loss == "scoreq":
+        each = scoreq(states.float(), apart(examples, stakes[task]).to(logits), **options)  # [example]
+    else:
+        each = COMPARED[loss](states.float(), _labels(examples, logits.device), **options)
     sizes = torch.tensor([len(example.answer) for example in examples], device=logits.device)
     return (1 - share) * entropy + share * each.repeat_interleave(sizes)
 

@@ -19,6 +19,7 @@ PLACES: Mapping[str, str] = {
     "uncertainty": "uncertainty:Uncertainty",
     "uncertainty_optimal": "uncertainty_optimal:UncertaintyOptimal",
     "uncertainty_softmax": "uncertainty_softmax:UncertaintySoftmax",
+    "difficulty": "difficulty:Difficulty",
     "dwa": "dwa:DynamicWeightAverage",
     "coba": "coba:CoBa",
     "igb": "igb:ImprovableGap",

@@ -14,6 +14,8 @@ Loss: TypeAlias = Literal[
     "numeric_mae",
     "multi_similarity",
     "contrastive",
+    "soft_mining",
+    "scoreq",
 ]
 
 OPTIONS: Mapping[Loss, Mapping[str, float]] = {
@@ -26,17 +28,22 @@ OPTIONS: Mapping[Loss, Mapping[str, float]] = {
     "numeric_mae": {"bins": 10.0, "beta": 0.99},
     "multi_similarity": {"share": 0.5, "alpha": 2.0, "beta": 50.0, "base": 1.0, "margin": 0.1},
     "contrastive": {"share": 0.5, "temperature": 0.1},
+    "soft_mining": {"share": 0.5, "margin": 1.2, "sigma": 0.8, "unlike": 0.5, "centers": 0.1},
+    "scoreq": {"share": 0.5, "margin": 1.0},
 }
 """Options of each loss with their defaults (`train.smoothing` and `train.focal_gamma` are older and stay there)."""
 
 LOSSES: tuple[Loss, ...] = tuple(OPTIONS)
-BY_LABEL: frozenset[Loss] = frozenset({"cost_sensitive", "multi_similarity", "contrastive"})
+BY_LABEL: frozenset[Loss] = frozenset({"cost_sensitive", "multi_similarity", "contrastive", "soft_mining"})
 """Losses of datasets with labels only."""
 
-BY_STATE: frozenset[Loss] = frozenset({"multi_similarity", "contrastive"})
+BY_NUMBER: frozenset[Loss] = frozenset({"numeric_mae", "scoreq"})
+"""Losses of datasets with numbers as answers only."""
+
+BY_STATE: frozenset[Loss] = frozenset({"multi_similarity", "contrastive", "soft_mining", "scoreq"})
 """Losses that compare the rows of a batch by the model's last hidden states."""
 
-BY_STAKES: frozenset[Loss] = frozenset({"cost_sensitive", "numeric_mae"})
+BY_STAKES: frozenset[Loss] = frozenset({"cost_sensitive", "numeric_mae", "scoreq"})
 """Losses that know what each wrong answer costs."""
 
 PLAIN: frozenset[Loss] = frozenset(LOSSES) - BY_STATE - BY_STAKES
@@ -55,7 +62,7 @@ def check_loss_options(where: str, loss: Loss, options: Mapping[str, float]) -> 
             near = get_close_matches(key, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known) or 'none'}."
             raise ValueError(f"{where}: loss {loss!r} has no option {key!r}; {hint}")
-        in_unit = key == "share" or (loss, key) == ("numeric_mae", "beta")
-        low, high = (0.0, 1.0) if in_unit else (0.0 if key in ("base", "margin", "location") else 1e-6, 1e6)
+        in_unit = key in ("share", "unlike") or (loss, key) == ("numeric_mae", "beta")
+        low, high = (0.0, 1.0) if in_unit else (0.0 if key in ("base", "margin", "location", "centers") else 1e-6, 1e6)
         if not low <= value <= high or (in_unit and key == "beta" and value == 1):
             raise ValueError(f"{where}: option {key!r} of loss {loss!r} is in [{low:g}, {high:g}]; got {value}.")

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from cotune.task import Task
-from cotune.training.loss.choice import BY_LABEL
+from cotune.training.loss.choice import BY_LABEL, BY_NUMBER
 from cotune.training.settings import Train
 
 HAVING_LABELS = ("classification", "pair_classification")
@@ -21,8 +21,8 @@ def check_losses(train: Train, tasks: Sequence[Task]) -> None:
         remedy = f"Give it another loss: train.overrides.{task.name}.loss."
         if loss in BY_LABEL and task.kind not in HAVING_LABELS:
             raise ValueError(f"Loss {loss!r} needs labels; dataset {task.name!r} is of kind {task.kind!r}. {remedy}")
-        if loss == "numeric_mae" and (odd := _first_without_number(task)) is not None:
-            raise ValueError(f"Loss 'numeric_mae' needs numbers as answers; {task.name!r} has {odd!r}. {remedy}")
+        if loss in BY_NUMBER and (odd := _first_without_number(task)) is not None:
+            raise ValueError(f"Loss {loss!r} needs numbers as answers; {task.name!r} has {odd!r}. {remedy}")
         if costs and loss != "cost_sensitive":
             raise ValueError(
                 f"train.overrides.{task.name}.costs are of the loss 'cost_sensitive'; that of {task.name!r} is "

@@ -10,6 +10,7 @@ from cotune.training.loss.choice import BY_STAKES
 from cotune.training.loss.cost_sensitive import cost_stakes
 from cotune.training.loss.fitting import number_of
 from cotune.training.loss.numeric_mae import numeric_stakes
+from cotune.training.loss.scoreq import graded_stakes
 from cotune.training.loss.stakes import Stakes
 from cotune.training.settings import Train
 
@@ -18,7 +19,7 @@ def stakes_of(task: Task, examples: Sequence[Example], encoder: Encoder, train: 
     """Gives the stakes of a task with its train rows as `examples`; None where its loss has none.
 
     Raises:
-        ValueError: the loss is `numeric_mae`, and the rows have too many distinct numbers.
+        ValueError: the loss is one of numbers, and the rows have too many distinct numbers.
     """
     loss = train.loss_of(task.name)
     if loss not in BY_STAKES:
@@ -27,8 +28,10 @@ def stakes_of(task: Task, examples: Sequence[Example], encoder: Encoder, train: 
         return cost_stakes(task.labels, encoder.labels(task), train.of(task.name).costs)
     numbers = {row.id: number_of(row.answer) for row in task.rows.get("train", ())}
     known = [(example.answer, number) for example in examples if (number := numbers[example.id]) is not None]
-    options = train.options_of(task.name)
-    return numeric_stakes([answer for answer, _ in known], [number for _, number in known], **options)
+    answers, values = [answer for answer, _ in known], [number for _, number in known]
+    if loss == "scoreq":
+        return graded_stakes(answers, values)
+    return numeric_stakes(answers, values, **train.options_of(task.name))
 
 
 @dataclass

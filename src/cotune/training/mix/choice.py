@@ -13,6 +13,7 @@ MIXINGS = {
     "ama_r": f"{ROOM}.ama_r:AmaR",
     "ama_s": f"{ROOM}.ama_s:AmaS",
     "grape": f"{ROOM}.grape:Grape",
+    "grape_offline": f"{ROOM}.grape_offline:GrapeOffline",
     "bandit": f"{ROOM}.bandit:Bandit",
     "doremi": f"{ROOM}.doremi:DoReMi",
     "aioli": f"{ROOM}.aioli:Aioli",
