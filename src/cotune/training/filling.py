@@ -100,9 +100,10 @@ class Filling:
                 attention_mask=torch.zeros(1, 1, 1, 1, dtype=model.dtype, device=model.device),  # its own are used
                 use_cache=False,
             )
-        states = given[0][0].to(model.device)
+        states, pasts = given[0][0].to(model.device), attention.pasts()
         return [
-            Given(states[start:end].clone(), attention.past(start, end)) for start, end in attention.bounds[: len(pack)]
+            Given(states[start:end].clone(), past)
+            for (start, end), past in zip(attention.bounds[: len(pack)], pasts, strict=False)
         ]
 
     def _alone(self, node: Node, before: Before) -> Given:

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 
 import torch
 
+from cotune.training.block_attention import in_blocks
 from cotune.training.cut import above, parted, scaled
 from cotune.training.decoder import Generation, Reading, answer_losses
 from cotune.training.example import Example
@@ -12,6 +13,7 @@ from cotune.training.forest import Forest, leaf, packs, plant
 from cotune.training.greedy import Draft, agree, go_on
 from cotune.training.model import LanguageModel
 from cotune.training.past import Past
+from cotune.training.read_columns import only_read
 from cotune.training.states import listening
 from cotune.training.trunk import Trunk
 
@@ -42,7 +44,7 @@ class ForestDecoder:
         """Gives the logits, and the mean last hidden state of each row's own prompt, [example, hidden]."""
         forest = self._plant(examples)
         with listening(self._model.module) as heard:
-            logits = self._run(forest, examples, None)
+            logits = self._run(forest, examples, None, everywhere=True)
         pairs = zip(forest.places, examples, strict=True)
         own = [[places[spot] for spot in example.own] for places, example in pairs]
         return logits, torch.stack([heard[0][0, columns].mean(dim=0) for columns in own])
@@ -78,11 +80,18 @@ class ForestDecoder:
         return Past(first=self._depth, count=len(self._layers) - self._depth, columns=forest.ids.shape[1])
 
     def _run(
-        self, forest: Forest, examples: Sequence[Example], past: Past | None, *, apart: bool = False
+        self,
+        forest: Forest,
+        examples: Sequence[Example],
+        past: Past | None,
+        *,
+        apart: bool = False,
+        everywhere: bool = False,
     ) -> torch.Tensor:
         """Gives the logits of the answer tokens; only their columns go through the output layer, each once.
 
-        With `apart` a column goes through it once for each of its answer tokens.
+        With `apart` a column goes through it once for each of its answer tokens. States before it are whole at these
+        columns alone, unless they are wanted `everywhere`.
         """
         pairs = zip(forest.places, examples, strict=True)
         columns = torch.tensor([places[spot] for places, example in pairs for spot in example.predictors])
@@ -90,6 +99,9 @@ class ForestDecoder:
         with ExitStack() as stack:
             stack.enter_context(self._entering(forest))
             stack.enter_context(self._scaling(forest, examples))
+            stack.enter_context(in_blocks(self._model, forest, first=self._depth))
+            if not everywhere:
+                stack.enter_context(only_read(self._layers[-1], keep))
             logits: torch.Tensor = self._model.module(
                 input_ids=forest.ids,
                 position_ids=forest.positions,

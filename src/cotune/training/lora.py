@@ -11,6 +11,7 @@ from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
+from cotune.training.fused_linear import fuse
 from cotune.training.model import LanguageModel, quiet
 from cotune.training.settings import Lora
 
@@ -111,6 +112,7 @@ class _Adapter:
             fan_in_fan_out=isinstance(self._linear[names[0]], Conv1D),
             task_type="CAUSAL_LM",
         )
+        fuse(config, list(self._linear.values()))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by an old name
             self._peft = get_peft_model(model.module, config).eval()

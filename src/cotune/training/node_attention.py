@@ -1,20 +1,19 @@
 """Attention in a pass over a pack of nodes: the model's own, called once for each node, over the node's line only."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 import torch
 from torch import nn
-from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
+from cotune.training.attention import attending, attention_of
 from cotune.training.forest import Node
 from cotune.training.model import LanguageModel
 
 Before = Callable[[Sequence[Node]], torch.Tensor]
 """Gives the past of a line from the root on, [layer, key or value, head, token, width]."""
-Attend = Callable[..., tuple[torch.Tensor, object]]
 
 
 class NodeAttention:
@@ -24,21 +23,15 @@ class NodeAttention:
     """
 
     def __init__(self, pack: Sequence[Node], before: Before, model: LanguageModel) -> None:
-        self._name = str(model.module.config.get_text_config()._attn_implementation)
-        self._attend: Attend = ALL_ATTENTION_FUNCTIONS[self._name]
+        self._model, self._attend = model, attention_of(model)
         self._kept: list[tuple[torch.Tensor, torch.Tensor]] = []
         self.bounds = list(pairwise(accumulate((len(node.ids) for node in pack), initial=0)))
         bounds = dict(zip(pack, self.bounds, strict=True))
         self._spans = [_Span.of(node, bounds, before, mask_of(node, model)) for node in pack]
 
-    @contextmanager
-    def in_place(self) -> Iterator[None]:
+    def in_place(self) -> AbstractContextManager[None]:
         """Has the model call it."""
-        ALL_ATTENTION_FUNCTIONS[self._name] = self
-        try:
-            yield
-        finally:
-            del ALL_ATTENTION_FUNCTIONS[self._name]
+        return attending(self._model, self)
 
     def __call__(
         self, module: nn.Module, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *_: object, **more: object
@@ -53,10 +46,11 @@ class NodeAttention:
             outputs.append(self._attend(module, query[:, :, span.start : span.end], keys, values, mask, **more)[0])
         return torch.cat(outputs, dim=1), None
 
-    def past(self, start: int, end: int) -> torch.Tensor:
-        """Gives keys and values of columns, [layer, key or value, head, token, width]."""
+    def pasts(self) -> list[torch.Tensor]:
+        """Gives the keys and values of each node, [layer, key or value, head, token, width]."""
         device = self._kept[0][0].device
-        return torch.stack([torch.cat(layer)[:, :, start:end].to(device) for layer in self._kept])
+        whole = torch.stack([torch.cat(layer).to(device) for layer in self._kept])
+        return [whole[..., start:end, :].clone() for start, end in self.bounds]
 
 
 @dataclass(frozen=True)
