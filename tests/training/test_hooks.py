@@ -1,6 +1,6 @@
 """What the trainer exposes to balancers (hooks H1, H2, H7 and H11), seen by one that only listens."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -36,8 +36,8 @@ def listened(model, answers):
     """Gives what a listener heard in three steps, the gradient before each, and each row's loss before its step."""
     losses, pulls = [], []
     with adapted(model, Lora(layers="top-2"), seed=0) as trainee:
-        gradient = balanced_gradient(model, trainee, balanced("mftcoder"))
-        gradient.balancer = listener = Listener(tuple(answers))
+        listener = Listener(tuple(answers))
+        gradient = replace(balanced_gradient(model, trainee, balanced("mftcoder")), balancer=listener)
 
         def step_of(batch, step):
             losses.append(alone(model, batch))

@@ -18,7 +18,7 @@ NETWORKS = ("mlp", "feed_forward", "ffn")
 
 @contextmanager
 def only_read(layer: nn.Module, columns: torch.Tensor) -> Iterator[None]:
-    """Lets the network of the last `layer` run at `columns` of [row, column, width]; elsewhere it gives 0.
+    """Lets the network of the last `layer` run at `columns` of [..., column, width]; elsewhere it gives 0.
 
     It runs everywhere where a layer has none by a known name, has another forward (compiled, checkpointed, moved by
     accelerate), or drops out: the random numbers are then those of all columns.
@@ -46,7 +46,7 @@ def _at(network: nn.Module, columns: torch.Tensor) -> Callable[[torch.Tensor], t
 
     def run(states: torch.Tensor) -> torch.Tensor:
         here = columns.to(states.device)
-        some: torch.Tensor = whole(states.index_select(1, here))
-        return states.new_zeros(states.shape, dtype=some.dtype).index_copy(1, here, some)
+        some: torch.Tensor = whole(states.index_select(-2, here))
+        return states.new_zeros(states.shape, dtype=some.dtype).index_copy(-2, here, some)
 
     return run
