@@ -5,10 +5,9 @@ from itertools import pairwise
 import pytest
 import tiny
 import torch
-from test_packing import rows, shake, taken
+from test_packing import logits_and_gradients, rows
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from cotune.training import Lora, Train
 from cotune.training import block_attention as room
 from cotune.training.attention import attention_of
 from cotune.training.block_attention import blocks, in_blocks
@@ -16,8 +15,6 @@ from cotune.training.checkpoint import checkpointed
 from cotune.training.decoder import Generation
 from cotune.training.forest import plant
 from cotune.training.forest_decoder import ForestDecoder
-from cotune.training.lora import adapted
-from cotune.training.losses import weighted_losses
 from cotune.training.model import LanguageModel
 from cotune.training.trunk import Trunk
 
@@ -61,13 +58,8 @@ def test_logits_gradients_and_outputs_are_those_of_the_whole_pack(model, depth, 
 
     def found():
         decoder = ForestDecoder(model, Trunk(model, depth) if depth else None)
-        with adapted(model, Lora(layers="top-2"), seed=0) as trainee:
-            shake(trainee.parameters)
-            logits = decoder.logits(examples)
-            weighted_losses(logits, examples, Train()).sum().backward()
-            gradients = taken(trainee.parameters)
-            outputs = decoder.read(examples, limit=10**6, generation=Generation(0, 4, 3))
-        return [logits.detach(), *gradients], [reading.output for reading in outputs]
+        outputs = decoder.read(examples, limit=10**6, generation=Generation(0, 4, 3))
+        return logits_and_gradients(model, examples, depth), [reading.output for reading in outputs]
 
     whole, outputs = found()
     monkeypatch.setattr(room, "BLOCK_TOKENS", 32)

@@ -80,6 +80,16 @@ def shake(parameters):
         parameter.data += 0.05 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(0))
 
 
+def logits_and_gradients(model, examples, depth):
+    """Gives the logits of one pack and the gradients of a shaken adapter; with a `depth` above a trunk."""
+    decoder = ForestDecoder(model, Trunk(model, depth) if depth else None)
+    with adapted(model, LORA, seed=0) as trainee:
+        shake(trainee.parameters)
+        logits = decoder.logits(examples)
+        weighted_losses(logits, examples, Train()).sum().backward()
+        return [logits.detach(), *taken(trainee.parameters)]
+
+
 def taken(parameters):
     gradients = [parameter.grad.clone() for parameter in parameters]
     for parameter in parameters:

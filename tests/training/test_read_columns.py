@@ -3,16 +3,14 @@
 import pytest
 import tiny
 import torch
-from test_packing import rows, shake, taken
+from test_packing import logits_and_gradients, rows
 
-from cotune.training import Lora, Train
+from cotune.training import Lora
 from cotune.training.checkpoint import checkpointed
 from cotune.training.forest_decoder import ForestDecoder
 from cotune.training.lora import adapted
-from cotune.training.losses import weighted_losses
 from cotune.training.model import LanguageModel
 from cotune.training.read_columns import only_read
-from cotune.training.trunk import Trunk
 
 
 @pytest.fixture(scope="module", params=["llama", "qwen2", "qwen3", "gpt2"])
@@ -34,18 +32,9 @@ def counted(model):
 @pytest.mark.parametrize("depth", [0, 2])
 def test_what_is_read_and_its_gradients_are_those_of_the_whole_layer(model, depth, monkeypatch):
     examples = rows(seed=3)
-
-    def found():
-        decoder = ForestDecoder(model, Trunk(model, depth) if depth else None)
-        with adapted(model, Lora(layers="top-2"), seed=0) as trainee:
-            shake(trainee.parameters)
-            logits = decoder.logits(examples)
-            weighted_losses(logits, examples, Train()).sum().backward()
-            return [logits.detach(), *taken(trainee.parameters)]
-
-    some = found()
+    some = logits_and_gradients(model, examples, depth)
     monkeypatch.setattr("cotune.training.read_columns.NETWORKS", ())
-    for one, other in zip(some, found(), strict=True):
+    for one, other in zip(some, logits_and_gradients(model, examples, depth), strict=True):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
 
 
