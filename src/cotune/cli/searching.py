@@ -26,8 +26,8 @@ from cotune.worker import Worker
 if TYPE_CHECKING:
     from cotune.search import Sampler
 
-HEAVY = ("torch", "transformers", "peft")
-"""What a training child needs, imported once."""
+HEAVY = ("torch", "cotune.training", "transformers", "peft")
+"""What a training child needs, imported once; our own first, which keeps others from printing what they recommend."""
 
 
 @dataclass(frozen=True)
