@@ -1,7 +1,7 @@
 """Attention over a forest in blocks: a block of columns looks at itself and its ancestors, not at the whole pack.
 
 A pack's rows see little of each other, so most of [token, token] is hidden. A CPU's kernel computes it all the same; in
-blocks of a quarter of a pack it computes a third. On a GPU more calls would cost more than that.
+blocks it computes less of it. A GPU is left alone: there more calls cost more.
 """
 
 from collections.abc import Sequence
