@@ -1,7 +1,7 @@
 """Attention over a forest in blocks: a block of columns looks at itself and its ancestors, not at the whole pack.
 
 A pack's rows see little of each other, so most of [token, token] is hidden. A CPU's kernel computes it all the same; in
-blocks it computes less of it. A GPU is left alone: there more calls cost more.
+blocks it computes less of it. Used on a CPU alone: it was not measured on a GPU.
 """
 
 from collections.abc import Sequence

@@ -39,8 +39,8 @@ class Grape:
         shares, targets = state["shares"], state["targets"]
         if signals.influence is not None and signals.validation is not None:
             gains = relative(signals.influence, signals.validation)  # [target, source]
-            targets = raised(targets, -self.eta_targets * _unit(gains @ shares * (targets > 0)))
-            shares = raised(shares, self.eta_sources * _unit(targets @ gains))
+            targets = raised(targets, -self.eta_targets * unit_size(gains @ shares * (targets > 0)))
+            shares = raised(shares, self.eta_sources * unit_size(targets @ gains))
         return Answer(shares), {"shares": shares, "targets": targets}
 
 
@@ -55,7 +55,7 @@ def relative(influence: Influence, losses: Array) -> Array:
     return gains
 
 
-def _unit(gains: Array) -> Array:
+def unit_size(gains: Array) -> Array:
     """Gives gains divided by the largest size among them, [task]."""
     unit: Array = gains / max(np.abs(gains).max(), 1e-300)
     return unit

@@ -7,7 +7,7 @@ import numpy as np
 
 from cotune.training.balance.contract import Array, State, Tasks
 from cotune.training.mix.contract import Answer, Need, Signals, check_range, raised
-from cotune.training.mix.grape import targets_of
+from cotune.training.mix.grape import targets_of, unit_size
 
 
 @dataclass(frozen=True)
@@ -56,18 +56,12 @@ class GrapeOffline:
         if window >= 0:
             rates = rates.copy()
             rates[:, int(order[window])] = (state["before"] - losses) / np.maximum(state["before"], 1e-12)
-            targets = raised(targets, -self.eta_targets * _unit(rates[:, int(order[window])] * (targets > 0)))
+            targets = raised(targets, -self.eta_targets * unit_size(rates[:, int(order[window])] * (targets > 0)))
         if window == count - 1:
             gains = targets @ rates
-            shares = raised(shares, self.eta_sources * _unit(gains - gains.mean()))
+            shares = raised(shares, self.eta_sources * unit_size(gains - gains.mean()))
         window = (window + 1) % count
         if window == 0:
             order = signals.rng.permutation(count).astype(np.float64)
         kept = {"shares": shares, "targets": targets, "rates": rates, "before": losses}
         return kept | {"window": np.array([float(window)]), "order": order}
-
-
-def _unit(gains: Array) -> Array:
-    """Gives gains divided by the largest size among them, [task]."""
-    unit: Array = gains / max(np.abs(gains).max(), 1e-300)
-    return unit
