@@ -77,11 +77,11 @@ def test_on_one_thread_the_bits_do_not_hang_on_the_pack(family, size):
 
 
 def test_packs_keep_the_order_and_hold_at_most_so_many_tokens(model):
-    nodes = [Node(None, (index % 340,) * 100) for index in range(11)] + [Node(None, (1,) * 600), Node(None, (2,))]
+    nodes = [Node(None, (index % 340,) * 100) for index in range(21)] + [Node(None, (1,) * 1100), Node(None, (2,))]
     packs = list(Filling(model, DEPTH).packs(nodes))
     assert [node for pack in packs for node in pack] == nodes
-    assert [sum(len(node.ids) for node in pack) for pack in packs] == [500, 500, 100, 600, 1]
-    assert PACK_TOKENS == 512
+    assert [sum(len(node.ids) for node in pack) for pack in packs] == [1000, 1000, 100, 1100, 1]
+    assert PACK_TOKENS == 1024
 
 
 def test_where_together_gives_other_bits_one_thread_runs_nodes_apart(model):

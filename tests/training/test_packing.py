@@ -107,7 +107,7 @@ def test_what_other_rows_of_a_pack_say_changes_nothing(decoder):
 
 def test_where_two_cuts_meet_there_is_one_node():
     """All prompts of a dataset may be the same: then its instruction ends where its labels begin."""
-    example = Example("a", "0", (5, 6, 7), (8,), cuts=(3, 3))
+    example = Example("a", "0", (5, 6, 7), (8, 9), cuts=(3, 3))
     assert [node.ids for node in leaf(example).line] == [(5, 6, 7), (8,)]
 
 

@@ -1,4 +1,4 @@
-"""The last layer's network runs at the columns that are read alone, and changes nothing that is read."""
+"""Most of the last layer runs at the columns that are read alone, and changes nothing that is read."""
 
 import pytest
 import tiny
@@ -7,7 +7,9 @@ from test_packing import logits_and_gradients, rows
 
 from cotune.training import Lora
 from cotune.training.checkpoint import checkpointed
+from cotune.training.forest import tokens_of
 from cotune.training.forest_decoder import ForestDecoder
+from cotune.training.forwards import replaced
 from cotune.training.lora import adapted
 from cotune.training.model import LanguageModel
 from cotune.training.read_columns import only_read
@@ -21,12 +23,21 @@ def model(request):
 
 @pytest.fixture
 def counted(model):
-    """How many tokens each pass sent through the last layer's network."""
+    """How many tokens each pass sent through the last layer's parts, each part's count once."""
     counts = []
-    inner = next(part for part in model.layers[-1].mlp.modules() if not list(part.children()))
-    handle = inner.register_forward_hook(lambda _, given, __: counts.append(given[0].shape[-2]))
-    yield counts
-    handle.remove()
+
+    def counting(part):
+        whole = part.forward
+        return lambda states: (counts.append(states.shape[-2]), whole(states))[1]
+
+    with replaced(parts_of(model.layers[-1]), counting):
+        yield counts
+
+
+def parts_of(layer):
+    """Its network, and the maps of queries and outputs where they are apart from those of keys and values."""
+    attention = getattr(layer, "self_attn", None)
+    return [layer.mlp, *([attention.q_proj, attention.o_proj] if attention else [])]
 
 
 @pytest.mark.parametrize("depth", [0, 2])
@@ -34,6 +45,7 @@ def test_what_is_read_and_its_gradients_are_those_of_the_whole_layer(model, dept
     examples = rows(seed=3)
     some = logits_and_gradients(model, examples, depth)
     monkeypatch.setattr("cotune.training.read_columns.NETWORKS", ())
+    monkeypatch.setattr("cotune.training.read_columns.QUERY_AND_OUTPUT", ())
     for one, other in zip(some, logits_and_gradients(model, examples, depth), strict=True):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
 
@@ -42,28 +54,30 @@ def test_only_columns_before_answer_tokens_go_through(model, counted):
     decoder, examples = ForestDecoder(model), rows(seed=3)
     decoder.logits(examples)
     decoder.read(examples, limit=10**6)
-    assert counted == [sum(len(example.answer) for example in examples)] * 2
+    read = sum(len(example.answer) for example in examples)
+    assert counted == [read] * 2 * len(parts_of(model.layers[-1]))
     decoder.read_states(examples)
-    assert counted[-1] == sum(example.tokens for example in examples) - 7 * (len(examples) - 1)
+    assert set(counted[-len(counted) // 3 :]) == {tokens_of(examples)}
 
 
 def test_all_columns_go_through_where_that_is_asked_for_or_needed(model, counted):
     decoder, examples = ForestDecoder(model), rows(seed=3)
-    everything = sum(example.tokens for example in examples) - 7 * (len(examples) - 1)
+    everything = tokens_of(examples)
     with checkpointed([model.layers[-1]]):
         decoder.logits(examples)
-    assert counted == [everything]
+    assert counted == [everything] * len(parts_of(model.layers[-1]))
+    del counted[:]
     with adapted(model, Lora(layers="top-2", dropout=0.5), seed=0) as trainee:
         trainee.train(True)
         decoder.logits(examples)
-        assert max(counted[1:]) == everything  # dropout draws for all columns, as side by side
+        assert set(counted) == {everything}  # dropout draws for all columns, as side by side
         trainee.train(False)
         del counted[:]
         decoder.logits(examples)
         assert max(counted) < everything
 
 
-def test_a_layer_without_a_known_network_runs_whole():
+def test_a_layer_without_known_parts_runs_whole():
     layer = torch.nn.Sequential(torch.nn.Linear(4, 4))
     with only_read(layer, torch.tensor([1])):
         assert "forward" not in vars(layer[0])

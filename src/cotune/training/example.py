@@ -26,6 +26,11 @@ class Example:
         return self.prompt + self.answer
 
     @property
+    def inputs(self) -> tuple[int, ...]:
+        """The tokens that a model is given: all but the last, after which nothing is predicted."""
+        return self.ids[:-1]
+
+    @property
     def tokens(self) -> int:
         """How many tokens it trains with: prompt, answer and end of text."""
         return len(self.prompt) + len(self.answer)

@@ -2,7 +2,7 @@
 
 A node holds a run of tokens and knows the tokens before it. Rows of one task share the node of their instruction, the
 labels of one row share the node of its prompt. A token sees its ancestors and its own past, so that each path through
-the forest computes what the whole sequence alone would.
+the forest computes what the whole sequence alone would. The last token of an answer is left out: nothing comes after.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ import torch
 
 from cotune.training.example import Example
 
-PACK_TOKENS = 512
+PACK_TOKENS = 1024
 """Tokens that run together where memory allows."""
 
 
@@ -39,7 +39,7 @@ class Node:
 
 def leaf(example: Example) -> Node:
     """Gives the last node of `example`; its line is cut where other examples may branch off."""
-    ids, node = example.ids, None
+    ids, node = example.inputs, None
     edges = sorted({0, *(cut for cut in example.cuts if 0 < cut < len(ids)), len(ids)})
     for start, end in pairwise(edges):
         node = Node(node, ids[start:end], example.scale if end > example.own.start else 1.0)
@@ -123,7 +123,7 @@ def packs(examples: Iterable[Example], limit: int) -> list[list[Example]]:
         if not runs or size + added > limit:
             runs.append([])
             known, size = set(), 0
-            added = len(example.ids)
+            added = sum(len(node.ids) for node in nodes)
         runs[-1].append(example)
         known.update(nodes)
         size += added

@@ -12,6 +12,7 @@ from cotune.training.balance.memory import Memory
 from cotune.training.decoder import Decoder
 from cotune.training.errors import check_finite
 from cotune.training.example import Example
+from cotune.training.forest import tokens_of
 from cotune.training.loss.stakes import Stakes
 from cotune.training.losses import NO_STAKES, pace, pack_losses, token_weights, total_weight
 from cotune.training.mix.gradient import Memory as MixMemory
@@ -71,7 +72,8 @@ class Descent:
         self._stakes = stakes
         smoothed = balanced is not None and "momentum" in balanced.needs
         betas = (0.0, train.betas[1]) if smoothed else train.betas
-        self._optimizer = torch.optim.AdamW(parameters, lr=train.lr, betas=betas, weight_decay=train.weight_decay)
+        decay = train.weight_decay
+        self._optimizer = torch.optim.AdamW(parameters, lr=train.lr, betas=betas, weight_decay=decay, fused=True)
 
     def advance(self, until: int) -> None:
         """Trains up to and with step `until`.
@@ -161,5 +163,5 @@ def share_of(decoder: Decoder, batch: Sequence[Example], pack_tokens: int, rank:
     ordered = sorted(batch, key=lambda example: example.task)
     packs = decoder.split(ordered, pack_tokens)
     if len(packs) < rank.size:
-        packs = decoder.split(ordered, -(-sum(example.tokens for example in ordered) // rank.size))
+        packs = decoder.split(ordered, -(-tokens_of(ordered) // rank.size))
     return rank.share(packs)

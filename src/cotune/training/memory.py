@@ -8,14 +8,14 @@ import torch
 
 from cotune.training.errors import TrialError
 
-HALVINGS = 3
+HALVINGS = 4
 CPU_MESSAGES = ("can't allocate memory", "not enough memory", "Cannot allocate memory")
 
 Result = TypeVar("Result")
 
 
 def within_memory(work: Callable[[int], Result], pack_tokens: int) -> Result:
-    """Gives `work(pack_tokens)`; when memory runs out it starts again with half as much, at most three times.
+    """Gives `work(pack_tokens)`; when memory runs out it starts again with half as much, at most four times.
 
     Raises:
         TrialError: it ran out even so.
