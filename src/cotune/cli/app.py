@@ -14,6 +14,7 @@ from cotune import __version__
 from cotune.cli import errors
 from cotune.cli.check import check
 from cotune.cli.demo import demo
+from cotune.cli.elements import elements
 from cotune.cli.env import env
 from cotune.cli.exhaust import exhaust
 from cotune.cli.export import export
@@ -83,6 +84,7 @@ COMMANDS: tuple[Callable[..., int | None], ...] = (
     export,
     exhaust,
     weights,
+    elements,
     space,
     features,
     score,

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import torch
+
 from cotune.training.decoder import Decoder, Reading
 from cotune.training.example import Example
 
@@ -37,3 +39,16 @@ def choices(example: Example, labels: Sequence[tuple[int, ...]]) -> list[Example
     cuts = (*example.cuts, len(example.prompt))
     answers = dict.fromkeys([example.answer, *labels])
     return [replace(example, answer=answer, cuts=cuts) for answer in answers]
+
+
+def probabilities(
+    decoder: Decoder, examples: Sequence[Example], labels: Sequence[tuple[int, ...]], *, limit: int
+) -> torch.Tensor:
+    """Gives how likely each label is among all, [example, label]: the softmax of what `read_labels` compares."""
+    asked = [
+        replace(example, answer=label, cuts=(*example.cuts, len(example.prompt)))
+        for example in examples
+        for label in labels
+    ]
+    losses = [reading.losses.double().sum() for reading in decoder.read(asked, limit=limit)]
+    return (-torch.stack(losses)).view(len(examples), len(labels)).softmax(dim=1)

@@ -58,13 +58,18 @@ def load(setup: Setup, report: Callable[[Progress], None]) -> Loaded:
     encoder = encoder_of(model, setup)
     longest = max(setup.train.length_of(task.name) for task in setup.tasks)
     longest += setup.scoring.max_new_tokens or LONGEST_OUTPUT
-    _check_length(model.module.config.get_text_config().to_dict(), longest)
+    check_length(model.module.config.get_text_config().to_dict(), longest)
     cut = model.depth(setup.lora)
     trunk = trunk_of(model, cut if is_worth(setup, model, encoder) else 0, cache=setup.cache)
     return Loaded(model, encoder, trunk, choose_decoder(model, trunk, longest=longest, cut=cut))
 
 
-def _check_length(config: Mapping[str, object], longest: int) -> None:
+def check_length(config: Mapping[str, object], longest: int) -> None:
+    """Checks that a model of this configuration reads so many tokens.
+
+    Raises:
+        ValueError: it does not.
+    """
     positions = config.get("max_position_embeddings")
     if isinstance(positions, int) and longest > positions:
         raise ValueError(
