@@ -8,6 +8,8 @@ from cotune.training.loss.choice import BY_LABEL, BY_NUMBER
 from cotune.training.settings import Train
 
 HAVING_LABELS = ("classification", "pair_classification")
+CONFIDENCE = "confidence"
+"""The field of a row that says how sure its answer is, in [0, 1]."""
 
 
 def check_losses(train: Train, tasks: Sequence[Task]) -> None:
@@ -44,6 +46,24 @@ def number_of(answer: object) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) else None
+
+
+def confidences_of(task: Task) -> dict[str, float]:
+    """Gives how sure the answer of each train row is, by id, of those whose field `confidence` says so.
+
+    Raises:
+        ValueError: it is no number in [0, 1].
+    """
+    found: dict[str, float] = {}
+    for row in task.rows.get("train", ()):
+        given = row.fields.get(CONFIDENCE)
+        if given is None:
+            continue
+        number = number_of(given)
+        if number is None or not 0 <= number <= 1:
+            raise ValueError(f"Dataset {task.name!r}, row {row.id!r}: confidence is in [0, 1]; got {given!r}.")
+        found[row.id] = number
+    return found
 
 
 def _first_without_number(task: Task) -> object:
