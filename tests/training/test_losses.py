@@ -14,7 +14,7 @@ from cotune.task import Row, Task, Template
 from cotune.training import Budget, FineTune, Lora, TaskTrain, Train
 from cotune.training.example import Example
 from cotune.training.forest_decoder import ForestDecoder
-from cotune.training.loss.choice import BY_NUMBER, LOSSES, OPTIONS
+from cotune.training.loss.choice import BY_COST, BY_NUMBER, LOSSES, OPTIONS
 from cotune.training.loss.contrastive import contrastive
 from cotune.training.loss.cost_sensitive import cost_sensitive, cost_stakes
 from cotune.training.loss.focal import focal
@@ -244,7 +244,18 @@ def scored(name="grade", rows=24):
     return Task(name, "generation", splits, template=Template("", "rate {input}\nAnswer:"))
 
 
-GROUP, ECHO, GRADE = tiny.group_task(), tiny.echo_task(), scored()
+def surely(task):
+    """Gives the task with rows of which some say that they are surer than others."""
+    rows = {
+        name: [
+            replace(row, fields={**row.fields, "confidence": f"0.{5 + place % 4}"}) for place, row in enumerate(rows)
+        ]
+        for name, rows in task.rows.items()
+    }
+    return replace(task, rows=rows)
+
+
+GROUP, ECHO, GRADE = surely(tiny.group_task()), tiny.echo_task(), scored()
 
 
 def fine_tune(base, train, tasks=(GROUP, ECHO, GRADE), **others):
@@ -258,7 +269,7 @@ def trial(evaluate, seed=0):
     return found
 
 
-@pytest.mark.parametrize("loss", ["cost_sensitive", "numeric_mae", "contrastive", "scoreq"])
+@pytest.mark.parametrize("loss", ["cost_sensitive", "numeric_mae", "contrastive", "scoreq", "judged", "preference"])
 def test_the_seconds_of_a_trial_are_measured_with_its_losses(random_base, loss):
     own = {"grade" if loss in BY_NUMBER else "group": TaskTrain(loss=loss)}
     evaluate = fine_tune(random_base, replace(CHEAP, overrides=own))
@@ -267,7 +278,7 @@ def test_the_seconds_of_a_trial_are_measured_with_its_losses(random_base, loss):
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_every_loss_trains_and_repeats_itself_to_the_bit(random_base, loss):
-    costs = {"animal": {"fruit": 3.0}, "fruit": {"animal": 0.5}} if loss == "cost_sensitive" else {}
+    costs = {"animal": {"fruit": 3.0}, "fruit": {"animal": 0.5}} if loss in BY_COST else {}
     own = {"grade" if loss in BY_NUMBER else "group": TaskTrain(loss=loss, costs=costs)}
     train = replace(CHEAP, overrides=own)
     one, two = (trial(fine_tune(random_base, train)) for _ in range(2))
@@ -277,7 +288,17 @@ def test_every_loss_trains_and_repeats_itself_to_the_bit(random_base, loss):
 
 
 @pytest.mark.parametrize(
-    "loss", ["cost_sensitive", "numeric_mae", "multi_similarity", "contrastive", "soft_mining", "scoreq"]
+    "loss",
+    [
+        "cost_sensitive",
+        "numeric_mae",
+        "multi_similarity",
+        "contrastive",
+        "soft_mining",
+        "scoreq",
+        "judged",
+        "preference",
+    ],
 )
 def test_packs_do_not_change_a_loss(random_base, loss):
     own = {"grade" if loss in BY_NUMBER else "group": TaskTrain(loss=loss)}
@@ -302,7 +323,12 @@ def test_a_contrastive_training_draws_labels_together(random_base):
 
 def test_losses_with_more_than_logits_run_alone(random_base):
     requests = [Request(Mixture.of(["group", "echo"]), seed=seed) for seed in (0, 1)]
-    for loss, is_alone in (("squentropy", False), ("cost_sensitive", True), ("contrastive", True)):
+    for loss, is_alone in (
+        ("squentropy", False),
+        ("cost_sensitive", True),
+        ("contrastive", True),
+        ("preference", True),
+    ):
         train = replace(CHEAP, width=2, overrides={"group": TaskTrain(loss=loss)})
         found = list(fine_tune(random_base, train)(requests))
         assert all(("side by side" not in each.device) == is_alone for each in found)

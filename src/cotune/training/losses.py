@@ -8,13 +8,15 @@ from torch.nn.functional import cross_entropy
 
 from cotune.training.decoder import Decoder, gold
 from cotune.training.example import Example
-from cotune.training.loss.choice import BY_STAKES, BY_STATE
+from cotune.training.loss.choice import BY_BATCH, BY_STAKES
 from cotune.training.loss.contrastive import contrastive
 from cotune.training.loss.cost_sensitive import cost_sensitive
 from cotune.training.loss.focal import focal
+from cotune.training.loss.judged import judged, scores_of
 from cotune.training.loss.label_smoothing import label_smoothing
 from cotune.training.loss.multi_similarity import multi_similarity
 from cotune.training.loss.numeric_mae import numeric_mae
+from cotune.training.loss.preference import own_scores, preference, sureness
 from cotune.training.loss.scoreq import apart, scoreq
 from cotune.training.loss.soft_mining import soft_mining
 from cotune.training.loss.squentropy import squentropy
@@ -28,7 +30,7 @@ Pack = tuple[Sequence[Example], torch.Tensor]
 COMPARED: Mapping[str, Callable[..., torch.Tensor]] = MappingProxyType(
     {"multi_similarity": multi_similarity, "contrastive": contrastive, "soft_mining": soft_mining}
 )
-"""Losses that compare rows by their labels."""
+"""Losses that compare rows by their labels alone."""
 
 NO_STAKES: Mapping[str, Stakes] = MappingProxyType({})
 
@@ -41,7 +43,7 @@ def pack_losses(
     Such a loss holds the graphs of all packs, so it takes the memory of a whole batch.
     """
     packs = list(packs)
-    if not any(train.loss_of(example.task) in BY_STATE for pack in packs for example in pack):
+    if not any(train.loss_of(example.task) in BY_BATCH for pack in packs for example in pack):
         for pack in packs:
             yield pack, answer_token_losses(decoder.logits(pack), pack, train, stakes)
         return
@@ -94,7 +96,7 @@ def answer_token_losses(
 def _group(task: str, train: Train) -> str:
     """Gives a name that tasks share whose rows may be measured together: those with the same plain loss."""
     loss = train.loss_of(task)
-    alone = loss in BY_STAKES or loss in BY_STATE or train.options_of(task)
+    alone = loss in BY_STAKES or loss in BY_BATCH or train.options_of(task)
     return f"{loss} of {task}" if alone else loss
 
 
@@ -121,19 +123,36 @@ def _part_losses(
         return squentropy(logits, answers)
     if loss == "z_loss":
         return z_loss(logits, answers, **options)
-    if loss in BY_STAKES - BY_STATE:
+    if loss in BY_STAKES - BY_BATCH:
         measure = cost_sensitive if loss == "cost_sensitive" else numeric_mae
         return measure(logits, examples, stakes[task])
     entropy = cross_entropy(logits, answers, reduction="none")
-    if loss not in BY_STATE or states is None:
+    if loss not in BY_BATCH or states is None:  # a pass over a part of a batch has no states
         return entropy
     share = options.pop("share")
-    if loss == "scoreq":
-        each = scoreq(states.float(), apart(examples, stakes[task]).to(logits), **options)  # [example]
-    else:
-        each = COMPARED[loss](states.float(), _labels(examples, logits.device), **options)
+    each = _compared(loss, options, entropy, examples, stakes, states.float())
     sizes = torch.tensor([len(example.answer) for example in examples], device=logits.device)
     return (1 - share) * entropy + share * each.repeat_interleave(sizes)
+
+
+def _compared(
+    loss: str,
+    options: Mapping[str, float],
+    entropy: torch.Tensor,
+    examples: Sequence[Example],
+    stakes: Mapping[str, Stakes],
+    states: torch.Tensor,
+) -> torch.Tensor:
+    """Gives what each row costs beside the others, [example]; `entropy` is that of its answer tokens."""
+    labels = _labels(examples, states.device)
+    if loss in COMPARED:
+        return COMPARED[loss](states, labels, **options)
+    known = stakes[examples[0].task]
+    if loss == "scoreq":
+        return scoreq(states, apart(examples, known).to(states), **options)
+    if loss == "judged":
+        return judged(states, scores_of(examples, known).to(states), labels, **options)
+    return preference(own_scores(entropy, examples), labels, sureness(examples, known).to(states), **options)
 
 
 def _labels(examples: Sequence[Example], device: torch.device) -> torch.Tensor:

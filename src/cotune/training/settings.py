@@ -7,7 +7,7 @@ from typing import Literal
 from cotune.training.balance.choice import Balance
 from cotune.training.checks import check_choice, check_positive
 from cotune.training.curriculum.choice import Curriculum
-from cotune.training.loss.choice import BY_STATE, LOSSES, OPTIONS, Loss, check_loss_options
+from cotune.training.loss.choice import BY_BATCH, LOSSES, OPTIONS, Loss, check_loss_options
 from cotune.training.mix.choice import FIXED, Mixing
 from cotune.training.task_train import TaskTrain
 
@@ -189,7 +189,7 @@ class Train:
             check_loss_options(f"train.overrides.{name}.loss_options", self.loss_of(name), self.of(name).loss_options)
         if self.processes > 1 and self.compares:
             raise ValueError(
-                f"Losses {sorted(BY_STATE)} compare the rows of whole batches, of which train.processes "
+                f"Losses {sorted(BY_BATCH)} compare the rows of whole batches, of which train.processes "
                 f"{self.processes} each see a part. Choose another loss, or set train.processes to 1."
             )
         if self.max_length < 16:
@@ -238,7 +238,7 @@ class Train:
     @property
     def compares(self) -> bool:
         """Whether a loss compares the rows of a batch."""
-        return not BY_STATE.isdisjoint({self.loss, *(own.loss for own in self.overrides.values())})
+        return not BY_BATCH.isdisjoint({self.loss, *(own.loss for own in self.overrides.values())})
 
     def weight(self, name: str) -> float:
         """Gives the factor on the loss of task `name`."""

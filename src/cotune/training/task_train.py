@@ -13,7 +13,7 @@ class TaskTrain:
 
     `draw` rows of the task always enter a batch together, which makes it the task's own batch size. `lr` is a factor on
     the learning rate for what comes from this task: see `losses.pace`. `costs` says by right and given label what a
-    wrong label costs, for the loss `cost_sensitive`.
+    wrong label costs, for the losses `cost_sensitive` and `judged`.
     """
 
     weight: float = 1.0

@@ -9,13 +9,10 @@ from cotune.task import Task
 from cotune.training.balance.contract import Array, Need, Tasks
 from cotune.training.balance.density import density_ratios
 from cotune.training.example import Example
-from cotune.training.loss.fitting import HAVING_LABELS
+from cotune.training.loss.fitting import HAVING_LABELS, confidences_of
 
 Key = tuple[str, str]
 """Task and id of a row."""
-
-CONFIDENCE = "confidence"
-"""The field of a row that says how sure its answer is, in [0, 1]."""
 
 
 @dataclass(frozen=True)
@@ -86,5 +83,4 @@ def _text(example: Example) -> tuple[int, ...]:
 
 
 def _confidences(tasks: Sequence[Task]) -> dict[Key, float]:
-    rows = [(task.name, row) for task in tasks for row in task.rows.get("train", ()) if CONFIDENCE in row.fields]
-    return {(name, row.id): float(row.fields[CONFIDENCE]) for name, row in rows}
+    return {(task.name, row): sure for task in tasks for row, sure in confidences_of(task).items()}

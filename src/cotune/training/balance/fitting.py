@@ -6,9 +6,8 @@ from cotune.problem import check_names
 from cotune.task import Task
 from cotune.training.balance.choice import Balance, made
 from cotune.training.balance.contract import HELD, Need, Tasks
-from cotune.training.balance.facts import CONFIDENCE
 from cotune.training.balance.held import check_enough
-from cotune.training.loss.fitting import HAVING_LABELS, number_of
+from cotune.training.loss.fitting import HAVING_LABELS, confidences_of
 
 
 def check_fit(choice: Balance, tasks: Sequence[Task], targets: Sequence[str]) -> None:
@@ -51,7 +50,7 @@ def described(names: Sequence[str], targets: Sequence[str], rows: Mapping[str, i
 
 def _check_confidence(name: str, tasks: Sequence[Task]) -> None:
     """Refuses to scale rows by a field that none of the auxiliary datasets has."""
-    if not any(CONFIDENCE in row.fields for task in tasks for row in task.rows.get("train", ())):
+    if not any(confidences_of(task) for task in tasks):
         raise ValueError(
             f"Balancer {name!r} scales inputs by the rows' confidence; none of {[task.name for task in tasks]} has it. "
             "Name its column under columns: {confidence: ...}, or use strategy 'output'."
@@ -73,8 +72,4 @@ def _check_rows(name: str, needs: Collection[Need], tasks: Sequence[Task], targe
             "split, or choose another balancer."
         )
     for task in tasks if "confidences" in needs else ():
-        for row in task.rows.get("train", ()):
-            given = row.fields.get(CONFIDENCE)
-            number = number_of(given)
-            if given is not None and (number is None or not 0 <= number <= 1):
-                raise ValueError(f"Dataset {task.name!r}, row {row.id!r}: confidence is in [0, 1]; got {given!r}.")
+        confidences_of(task)  # refuses what is none

@@ -16,6 +16,8 @@ Loss: TypeAlias = Literal[
     "contrastive",
     "soft_mining",
     "scoreq",
+    "judged",
+    "preference",
 ]
 
 OPTIONS: Mapping[Loss, Mapping[str, float]] = {
@@ -30,23 +32,35 @@ OPTIONS: Mapping[Loss, Mapping[str, float]] = {
     "contrastive": {"share": 0.5, "temperature": 0.1},
     "soft_mining": {"share": 0.5, "margin": 1.2, "sigma": 0.8, "unlike": 0.5, "centers": 0.1},
     "scoreq": {"share": 0.5, "margin": 1.0},
+    "judged": {"share": 0.5, "temperature": 0.1, "margin": 0.01},
+    "preference": {"share": 0.5, "temperature": 1.0},
 }
 """Options of each loss with their defaults (`train.smoothing` and `train.focal_gamma` are older and stay there)."""
 
 LOSSES: tuple[Loss, ...] = tuple(OPTIONS)
-BY_LABEL: frozenset[Loss] = frozenset({"cost_sensitive", "multi_similarity", "contrastive", "soft_mining"})
+BY_LABEL: frozenset[Loss] = frozenset(
+    {"cost_sensitive", "multi_similarity", "contrastive", "soft_mining", "preference"}
+)
 """Losses of datasets with labels only."""
 
 BY_NUMBER: frozenset[Loss] = frozenset({"numeric_mae", "scoreq"})
 """Losses of datasets with numbers as answers only."""
 
-BY_STATE: frozenset[Loss] = frozenset({"multi_similarity", "contrastive", "soft_mining", "scoreq"})
-"""Losses that compare the rows of a batch by the model's last hidden states."""
+BY_COST: frozenset[Loss] = frozenset({"cost_sensitive", "judged"})
+"""Losses of which `costs` say what a wrong label costs."""
 
-BY_STAKES: frozenset[Loss] = frozenset({"cost_sensitive", "numeric_mae", "scoreq"})
-"""Losses that know what each wrong answer costs."""
+BY_BATCH: frozenset[Loss] = frozenset(
+    {"multi_similarity", "contrastive", "soft_mining", "scoreq", "judged", "preference"}
+)
+"""Losses that compare the rows of a batch: by the model's last hidden states, or by how likely their answers are."""
 
-PLAIN: frozenset[Loss] = frozenset(LOSSES) - BY_STATE - BY_STAKES
+BY_STAKES: frozenset[Loss] = frozenset({"cost_sensitive", "numeric_mae", "scoreq", "judged", "preference"})
+"""Losses that know what each wrong answer costs, or how sure a right one is."""
+
+UNIT = frozenset({("numeric_mae", "beta"), ("judged", "margin")})
+"""Options in [0, 1] whose names mean something else elsewhere."""
+
+PLAIN: frozenset[Loss] = frozenset(LOSSES) - BY_BATCH - BY_STAKES
 """Losses that need a token's logits only."""
 
 
@@ -62,7 +76,7 @@ def check_loss_options(where: str, loss: Loss, options: Mapping[str, float]) -> 
             near = get_close_matches(key, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known) or 'none'}."
             raise ValueError(f"{where}: loss {loss!r} has no option {key!r}; {hint}")
-        in_unit = key in ("share", "unlike") or (loss, key) == ("numeric_mae", "beta")
+        in_unit = key in ("share", "unlike") or (loss, key) in UNIT
         low, high = (0.0, 1.0) if in_unit else (0.0 if key in ("base", "margin", "location", "centers") else 1e-6, 1e6)
         if not low <= value <= high or (in_unit and key == "beta" and value == 1):
             raise ValueError(f"{where}: option {key!r} of loss {loss!r} is in [{low:g}, {high:g}]; got {value}.")

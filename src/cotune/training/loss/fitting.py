@@ -4,17 +4,20 @@ import math
 from collections.abc import Sequence
 
 from cotune.task import Task
-from cotune.training.loss.choice import BY_LABEL, BY_NUMBER
+from cotune.training.loss.choice import BY_COST, BY_LABEL, BY_NUMBER
 from cotune.training.settings import Train
 
 HAVING_LABELS = ("classification", "pair_classification")
+CONFIDENCE = "confidence"
+"""The field of a row that says how sure its answer is, in [0, 1]."""
 
 
 def check_losses(train: Train, tasks: Sequence[Task]) -> None:
     """Refuses losses that cannot work with their datasets.
 
     Raises:
-        ValueError: a loss needs labels or numbers that a dataset has not, or `costs` has an unknown label or no use.
+        ValueError: a loss needs labels, numbers or confidences that a dataset has not, or `costs` has an unknown label
+            or no use.
     """
     for task in tasks:
         loss, costs = train.loss_of(task.name), train.of(task.name).costs
@@ -23,14 +26,35 @@ def check_losses(train: Train, tasks: Sequence[Task]) -> None:
             raise ValueError(f"Loss {loss!r} needs labels; dataset {task.name!r} is of kind {task.kind!r}. {remedy}")
         if loss in BY_NUMBER and (odd := _first_without_number(task)) is not None:
             raise ValueError(f"Loss {loss!r} needs numbers as answers; {task.name!r} has {odd!r}. {remedy}")
-        if costs and loss != "cost_sensitive":
+        if loss == "judged" and task.kind not in HAVING_LABELS and (odd := _first_without_number(task)) is not None:
             raise ValueError(
-                f"train.overrides.{task.name}.costs are of the loss 'cost_sensitive'; that of {task.name!r} is "
+                f"Loss 'judged' needs labels, or numbers as answers; {task.name!r} is of kind {task.kind!r} and has "
+                f"{odd!r}. {remedy}"
+            )
+        if loss == "preference":
+            _check_preferences(task)
+        if costs and loss not in BY_COST:
+            raise ValueError(
+                f"train.overrides.{task.name}.costs are of the losses {sorted(BY_COST)}; that of {task.name!r} is "
                 f"{loss!r}. {remedy}"
             )
         unknown = sorted({*costs, *(label for line in costs.values() for label in line)}.difference(task.labels))
         if unknown:
             raise ValueError(f"Costs of {task.name!r} name {unknown}; its labels are {list(task.labels)}.")
+
+
+def _check_preferences(task: Task) -> None:
+    """Refuses a dataset of which no two train rows with one label differ in confidence."""
+    sure, seen = confidences_of(task), dict[object, set[float]]()
+    for row in task.rows.get("train", ()):
+        if row.id in sure:
+            seen.setdefault(row.answer, set()).add(sure[row.id])
+    if all(len(each) < 2 for each in seen.values()):
+        raise ValueError(
+            f"Loss 'preference' needs train rows with one label that differ in their field 'confidence'; {task.name!r} "
+            f"has none. Name its column under columns: {{confidence: ...}}, or give it another loss: "
+            f"train.overrides.{task.name}.loss."
+        )
 
 
 def number_of(answer: object) -> float | None:
@@ -44,6 +68,24 @@ def number_of(answer: object) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) else None
+
+
+def confidences_of(task: Task) -> dict[str, float]:
+    """Gives how sure the answer of each train row is, by id, of those whose field `confidence` says so.
+
+    Raises:
+        ValueError: it is no number in [0, 1].
+    """
+    found: dict[str, float] = {}
+    for row in task.rows.get("train", ()):
+        given = row.fields.get(CONFIDENCE)
+        if given is None:
+            continue
+        number = number_of(given)
+        if number is None or not 0 <= number <= 1:
+            raise ValueError(f"Dataset {task.name!r}, row {row.id!r}: confidence is in [0, 1]; got {given!r}.")
+        found[row.id] = number
+    return found
 
 
 def _first_without_number(task: Task) -> object:

@@ -1,4 +1,4 @@
-"""The stakes of a dataset, from its labels or from the numbers of its train rows."""
+"""The stakes of a dataset, from its labels or from the numbers or confidences of its train rows."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,8 +8,9 @@ from cotune.training.encode import Encoder
 from cotune.training.example import Example
 from cotune.training.loss.choice import BY_STAKES
 from cotune.training.loss.cost_sensitive import cost_stakes
-from cotune.training.loss.fitting import number_of
+from cotune.training.loss.fitting import HAVING_LABELS, confidences_of, number_of
 from cotune.training.loss.numeric_mae import numeric_stakes
+from cotune.training.loss.preference import sure_stakes
 from cotune.training.loss.scoreq import graded_stakes
 from cotune.training.loss.stakes import Stakes
 from cotune.training.settings import Train
@@ -24,13 +25,15 @@ def stakes_of(task: Task, examples: Sequence[Example], encoder: Encoder, train: 
     loss = train.loss_of(task.name)
     if loss not in BY_STAKES:
         return None
-    if loss == "cost_sensitive":
+    if loss == "preference":
+        return sure_stakes(confidences_of(task))
+    if loss == "cost_sensitive" or (loss == "judged" and task.kind in HAVING_LABELS):
         return cost_stakes(task.labels, encoder.labels(task), train.of(task.name).costs)
     numbers = {row.id: number_of(row.answer) for row in task.rows.get("train", ())}
     known = [(example.answer, number) for example in examples if (number := numbers[example.id]) is not None]
     answers, values = [answer for answer, _ in known], [number for _, number in known]
-    if loss == "scoreq":
-        return graded_stakes(answers, values)
+    if loss in ("scoreq", "judged"):
+        return graded_stakes(answers, values, loss=loss)
     return numeric_stakes(answers, values, **train.options_of(task.name))
 
 

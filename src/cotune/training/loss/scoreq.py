@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from cotune.training.example import Example
+from cotune.training.loss.choice import Loss
 from cotune.training.loss.numeric_mae import MOST_ANSWERS
 from cotune.training.loss.stakes import Answer, Stakes
 
@@ -31,7 +32,7 @@ def scoreq(states: torch.Tensor, apart: torch.Tensor, *, margin: float) -> torch
     return loss * len(apart) / triplets.sum().clamp(min=1)
 
 
-def graded_stakes(answers: Sequence[Answer], values: Sequence[float]) -> Stakes:
+def graded_stakes(answers: Sequence[Answer], values: Sequence[float], *, loss: Loss = "scoreq") -> Stakes:
     """Gives the stakes of a dataset with numbers as answers: how far these are apart, 1 being their range.
 
     Raises:
@@ -39,7 +40,7 @@ def graded_stakes(answers: Sequence[Answer], values: Sequence[float]) -> Stakes:
     """
     known = dict(zip(answers, values, strict=True))
     if len(known) > MOST_ANSWERS:
-        raise ValueError(f"Loss 'scoreq' compares at most {MOST_ANSWERS} distinct answers; got {len(known)}.")
+        raise ValueError(f"Loss {loss!r} compares at most {MOST_ANSWERS} distinct answers; got {len(known)}.")
     unique = np.array(list(known.values()))
     costs = np.abs(unique[:, None] - unique[None])  # [right answer, given answer]
     costs = costs / (float(costs.max()) or 1.0)
@@ -47,7 +48,7 @@ def graded_stakes(answers: Sequence[Answer], values: Sequence[float]) -> Stakes:
 
 
 def apart(examples: Sequence[Example], stakes: Stakes) -> torch.Tensor:
-    """Gives how far the rows' numbers are from each other, [example, example]."""
+    """Gives how far the rows' answers are from each other, [row that is right, row that is given]."""
     place = {answer: index for index, answer in enumerate(stakes.answers)}
     mine = [place[example.answer] for example in examples]
     return torch.from_numpy(stakes.costs[np.ix_(mine, mine)])

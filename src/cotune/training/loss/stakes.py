@@ -18,6 +18,7 @@ class Stakes:
     """The answers of a task, what the second costs where the first is right, and how much a row of each counts.
 
     `worst` is the cost of whatever is none of the answers. Answers end with the same token, so none begins another.
+    `confidences` say how sure the answers of train rows are, by id, for a loss that asks.
     """
 
     answers: tuple[Answer, ...]
@@ -25,6 +26,7 @@ class Stakes:
     worst: tuple[float, ...]  # [right answer]
     weights: tuple[float, ...]  # [right answer]
     branches: Mapping[Answer, Branches] = field(init=False)
+    confidences: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         made = {gold: _branches(place, self.answers, self.costs[place]) for place, gold in enumerate(self.answers)}
