@@ -31,6 +31,8 @@ from benchmarks.provenance import provenance
 from benchmarks.working import say
 
 TRAINER = ("benchmarks.balance.training",)
+NOT_SHARED = ("seeds", "lrs", "tokens", "model", "weight_decay")
+"""Fields of the work that are none of the settings that rows share."""
 
 
 def main() -> None:
@@ -80,6 +82,21 @@ def code_of(case: Case, pools: Sequence[Pool]) -> str:
     return f"{marks.get(case.pool, 'gone')} {own}"
 
 
+def settings(work: Work) -> dict[str, object]:
+    """Gives what all rows share.
+
+    What a case says may be another when a run goes on, and seeds, pools, contestants, processes. Weight decay is the
+    default's here.
+    """
+    asked = {name: value for name, value in asdict(work).items() if name not in NOT_SHARED}
+    return {
+        **asked,
+        "model": Path(work.model).name,
+        CODE: fingerprint(TRAINER),
+        "versions": provenance()["versions"],
+    }
+
+
 def _found(table: Table, every: Sequence[Entry], *, timed: bool) -> list[Entry]:
     """Gives the entries of those who may be the best on all pools together, and of the baselines."""
     names = [pool.name for pool in table.pools]
@@ -106,31 +123,17 @@ def _recheck(work: Work, pools: Sequence[Pool], options: Namespace) -> None:
         pool = next(pool for pool in pools if pool.name == case.pool)
         return run(Job(case, pool, work, code(case)))
 
-    recheck(_path(options.json), _settings(work), code, train, count=options.recheck)
+    recheck(_path(options.json), settings(work), code, train, count=options.recheck)
 
 
 def _done(work: Work, pools: Sequence[Pool], path: Path | None) -> Done:
     """Opens the rows."""
-    return Done(_path(path) if path else None, _settings(work), partial(code_of, pools=pools))
+    return Done(_path(path) if path else None, settings(work), partial(code_of, pools=pools))
 
 
 def _path(json: Path) -> Path:
     """Gives the file of the rows, beside that of the figures."""
     return json.with_suffix(".rows.jsonl")
-
-
-def _settings(work: Work) -> dict[str, object]:
-    """Gives what all rows share.
-
-    What a case says may be another when a run goes on, and seeds, pools, contestants, processes.
-    """
-    asked = {name: value for name, value in asdict(work).items() if name not in ("seeds", "lrs", "tokens", "model")}
-    return {
-        **asked,
-        "model": Path(work.model).name,
-        CODE: fingerprint(TRAINER),
-        "versions": provenance()["versions"],
-    }
 
 
 def _write(table: Table, options: Namespace) -> None:

@@ -15,7 +15,8 @@ TIMING_STEPS = 20
 class Work:
     """One training has `tokens` tokens at each of `lrs`, on `seeds` seeds, on the top `top` layers of `model`.
 
-    `choose` dev rows of each dataset choose the learning rate, `report` test rows are reported.
+    `choose` dev rows of each dataset choose the learning rate, `report` test rows are reported. `weight_decay` is
+    AdamW's.
     """
 
     model: str = "embedded"
@@ -28,6 +29,7 @@ class Work:
     max_new_tokens: int = 24
     choose: int = 24
     report: int = 64
+    weight_decay: float = Train.weight_decay
 
     def __post_init__(self) -> None:
         amounts = (self.tokens, self.seeds, self.top, self.choose, self.report, *self.lrs)
@@ -55,6 +57,7 @@ class Work:
             width=1,
             device="cpu",
             trunk="on",
+            weight_decay=self.weight_decay,
         )
 
     @property
