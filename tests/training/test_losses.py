@@ -23,6 +23,7 @@ from cotune.training.loss.numeric_mae import numeric_mae, numeric_stakes
 from cotune.training.loss.soft_mining import soft_mining
 from cotune.training.losses import answer_token_losses, pace, total_weight, weighted_losses
 from cotune.training.padded_decoder import PaddedDecoder
+from cotune.training.trunk import Trunk
 
 PROBABILITIES = [[0.7, 0.2, 0.1], [0.25, 0.5, 0.25]]
 LOGITS = torch.log(torch.tensor(PROBABILITIES))
@@ -192,6 +193,8 @@ def test_states_are_those_of_a_rows_own_prompt(model):
     padded_logits, padded = PaddedDecoder(model).read_states(examples)
     torch.testing.assert_close(states, padded, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(logits, padded_logits, atol=1e-4, rtol=1e-4)
+    _, filled = ForestDecoder(model, Trunk(model, 2)).read_states(examples)  # a trunk that has none of them yet
+    torch.testing.assert_close(filled, states, atol=1e-4, rtol=1e-4)
     row = examples[0]
     whole = model.module.model(torch.tensor([row.prompt])).last_hidden_state[0, 7:]
     torch.testing.assert_close(states[0], whole.mean(dim=0), atol=1e-4, rtol=1e-4)

@@ -44,10 +44,10 @@ class ForestDecoder:
         """Gives the logits, and the mean last hidden state of each row's own prompt, [example, hidden]."""
         forest = self._plant(examples)
         with listening(self._model.module) as heard:
-            logits = self._run(forest, examples, None, everywhere=True)
+            logits = self._run(forest, examples, None, everywhere=True)  # after what the trunk may have to fill
         pairs = zip(forest.places, examples, strict=True)
         own = [[places[spot] for spot in example.own] for places, example in pairs]
-        return logits, torch.stack([heard[0][0, columns].mean(dim=0) for columns in own])
+        return logits, torch.stack([heard[-1][0, columns].mean(dim=0) for columns in own])
 
     def parted(self, examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Gives the states under the output layer, the leaf above them, and the logits; a column for each token."""
