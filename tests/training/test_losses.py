@@ -272,7 +272,9 @@ def trial(evaluate, seed=0):
     return found
 
 
-@pytest.mark.parametrize("loss", ["cost_sensitive", "numeric_mae", "contrastive", "scoreq", "judged", "preference"])
+@pytest.mark.parametrize(
+    "loss", ["cost_sensitive", "numeric_mae", "contrastive", "center", "scoreq", "judged", "preference"]
+)
 def test_the_seconds_of_a_trial_are_measured_with_its_losses(random_base, loss):
     own = {"grade" if loss in BY_NUMBER else "group": TaskTrain(loss=loss)}
     evaluate = fine_tune(random_base, replace(CHEAP, overrides=own))
@@ -298,6 +300,7 @@ def test_every_loss_trains_and_repeats_itself_to_the_bit(random_base, loss):
         "multi_similarity",
         "contrastive",
         "soft_mining",
+        "center",
         "scoreq",
         "judged",
         "preference",
@@ -330,6 +333,7 @@ def test_losses_with_more_than_logits_run_alone(random_base):
         ("squentropy", False),
         ("cost_sensitive", True),
         ("contrastive", True),
+        ("center", True),
         ("preference", True),
     ):
         train = replace(CHEAP, width=2, overrides={"group": TaskTrain(loss=loss)})

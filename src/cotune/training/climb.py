@@ -32,7 +32,8 @@ def climb(
         if request.stop and request.stop.is_hopeless(fraction, curve[-1].losses):
             course = Course(tuple(descent.losses), curve, fraction)
             generator = torch.get_rng_state()
-            halted.put(request, Halt(course, trainee.state(), descent.moments(), generator, descent.memory))
+            left = (descent.moments(), generator, descent.memory, descent.centers.state())
+            halted.put(request, Halt(course, trainee.state(), *left))
             return course
     descent.advance(descent.steps)
     return Course(tuple(descent.losses), curve)
@@ -45,5 +46,5 @@ def _resume(request: Request, descent: Descent, trainee: Trainee, halted: Halted
         return ()
     trainee.load(found.state)
     torch.set_rng_state(found.generator)
-    descent.resume(found.course.losses, found.moments, found.memory)
+    descent.resume(found.course.losses, found.moments, found.memory, found.centers)
     return found.course.curve

@@ -8,6 +8,7 @@ from torch.nn.functional import cross_entropy
 
 from cotune.training.decoder import Decoder, gold
 from cotune.training.example import Example
+from cotune.training.loss.center import Centers, center
 from cotune.training.loss.choice import BY_BATCH, BY_STAKES
 from cotune.training.loss.contrastive import contrastive
 from cotune.training.loss.cost_sensitive import cost_sensitive
@@ -36,11 +37,16 @@ NO_STAKES: Mapping[str, Stakes] = MappingProxyType({})
 
 
 def pack_losses(
-    decoder: Decoder, packs: Iterable[Sequence[Example]], train: Train, stakes: Mapping[str, Stakes] = NO_STAKES
+    decoder: Decoder,
+    packs: Iterable[Sequence[Example]],
+    train: Train,
+    stakes: Mapping[str, Stakes] = NO_STAKES,
+    centers: Centers | None = None,
 ) -> Iterator[Pack]:
     """Yields packs with the losses of their answer tokens, one by one; as one where a loss compares their rows.
 
-    Such a loss holds the graphs of all packs, so it takes the memory of a whole batch.
+    Such a loss holds the graphs of all packs, so it takes the memory of a whole batch. `centers` see that batch; who
+    owns them moves them.
     """
     packs = list(packs)
     if not any(train.loss_of(example.task) in BY_BATCH for pack in packs for example in pack):
@@ -50,7 +56,9 @@ def pack_losses(
     read = [decoder.read_states(pack) for pack in packs]
     examples = [example for pack in packs for example in pack]
     logits, states = (torch.cat(parts) for parts in zip(*read, strict=True))
-    yield examples, answer_token_losses(logits, examples, train, stakes, states)
+    if centers is not None:
+        centers.see(examples, states, train)
+    yield examples, answer_token_losses(logits, examples, train, stakes, states, centers)
 
 
 def weighted_losses(
@@ -76,10 +84,12 @@ def answer_token_losses(
     train: Train,
     stakes: Mapping[str, Stakes] = NO_STAKES,
     states: torch.Tensor | None = None,
+    centers: Centers | None = None,
 ) -> torch.Tensor:
     """Gives the loss of each answer token of a pack, [answer token], each with its task's loss.
 
-    Logits are [answer token, vocabulary], `stakes` those of tasks whose losses need them, `states` [example, hidden].
+    Logits are [answer token, vocabulary], `stakes` those of tasks whose losses need them, `states` [example, hidden],
+    `centers` those that have seen these.
     """
     owners = [example.task for example in examples for _ in example.answer]
     losses = logits.new_zeros(len(owners), dtype=torch.float32)
@@ -89,7 +99,7 @@ def answer_token_losses(
         part = logits if mine.all() else logits[mine]
         kept = [examples[place] for place in rows]
         seen = None if states is None else states[rows]
-        losses = losses.masked_scatter(mine, _part_losses(part.float(), kept, train, stakes, seen))
+        losses = losses.masked_scatter(mine, _part_losses(part.float(), kept, train, stakes, seen, centers))
     return losses
 
 
@@ -110,6 +120,7 @@ def _part_losses(
     train: Train,
     stakes: Mapping[str, Stakes],
     states: torch.Tensor | None,
+    centers: Centers | None,
 ) -> torch.Tensor:
     """Gives the losses of rows that have one loss with the same options, [answer token]."""
     task = examples[0].task
@@ -130,7 +141,12 @@ def _part_losses(
     if loss not in BY_BATCH or states is None:  # a pass over a part of a batch has no states
         return entropy
     share = options.pop("share")
-    each = _compared(loss, options, entropy, examples, stakes, states.float())
+    if loss == "center":
+        if centers is None:  # a pass that is no step of a training has no centers
+            return entropy
+        each = center(states.float(), centers.of(examples))
+    else:
+        each = _compared(loss, options, entropy, examples, stakes, states.float())
     sizes = torch.tensor([len(example.answer) for example in examples], device=logits.device)
     return (1 - share) * entropy + share * each.repeat_interleave(sizes)
 

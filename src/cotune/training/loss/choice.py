@@ -15,6 +15,7 @@ Loss: TypeAlias = Literal[
     "multi_similarity",
     "contrastive",
     "soft_mining",
+    "center",
     "scoreq",
     "judged",
     "preference",
@@ -31,6 +32,7 @@ OPTIONS: Mapping[Loss, Mapping[str, float]] = {
     "multi_similarity": {"share": 0.5, "alpha": 2.0, "beta": 50.0, "base": 1.0, "margin": 0.1},
     "contrastive": {"share": 0.5, "temperature": 0.1},
     "soft_mining": {"share": 0.5, "margin": 1.2, "sigma": 0.8, "unlike": 0.5, "centers": 0.1},
+    "center": {"share": 0.5, "rate": 0.5},
     "scoreq": {"share": 0.5, "margin": 1.0},
     "judged": {"share": 0.5, "temperature": 0.1, "margin": 0.01},
     "preference": {"share": 0.5, "temperature": 1.0},
@@ -39,7 +41,7 @@ OPTIONS: Mapping[Loss, Mapping[str, float]] = {
 
 LOSSES: tuple[Loss, ...] = tuple(OPTIONS)
 BY_LABEL: frozenset[Loss] = frozenset(
-    {"cost_sensitive", "multi_similarity", "contrastive", "soft_mining", "preference"}
+    {"cost_sensitive", "multi_similarity", "contrastive", "soft_mining", "center", "preference"}
 )
 """Losses of datasets with labels only."""
 
@@ -50,9 +52,10 @@ BY_COST: frozenset[Loss] = frozenset({"cost_sensitive", "judged"})
 """Losses of which `costs` say what a wrong label costs."""
 
 BY_BATCH: frozenset[Loss] = frozenset(
-    {"multi_similarity", "contrastive", "soft_mining", "scoreq", "judged", "preference"}
+    {"multi_similarity", "contrastive", "soft_mining", "center", "scoreq", "judged", "preference"}
 )
-"""Losses that compare the rows of a batch: by the model's last hidden states, or by how likely their answers are."""
+"""Losses that compare the rows of a batch, or the batch with those before: by the model's last hidden states, or by how
+likely their answers are."""
 
 BY_STAKES: frozenset[Loss] = frozenset({"cost_sensitive", "numeric_mae", "scoreq", "judged", "preference"})
 """Losses that know what each wrong answer costs, or how sure a right one is."""
@@ -76,7 +79,7 @@ def check_loss_options(where: str, loss: Loss, options: Mapping[str, float]) -> 
             near = get_close_matches(key, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known) or 'none'}."
             raise ValueError(f"{where}: loss {loss!r} has no option {key!r}; {hint}")
-        in_unit = key in ("share", "unlike") or (loss, key) in UNIT
+        in_unit = key in ("share", "unlike", "rate") or (loss, key) in UNIT
         low, high = (0.0, 1.0) if in_unit else (0.0 if key in ("base", "margin", "location", "centers") else 1e-6, 1e6)
         if not low <= value <= high or (in_unit and key == "beta" and value == 1):
             raise ValueError(f"{where}: option {key!r} of loss {loss!r} is in [{low:g}, {high:g}]; got {value}.")

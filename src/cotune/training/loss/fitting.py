@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from cotune.task import Task
 from cotune.training.loss.choice import BY_COST, BY_LABEL, BY_NUMBER
+from cotune.training.mix.choice import FIXED
 from cotune.training.settings import Train
 
 HAVING_LABELS = ("classification", "pair_classification")
@@ -16,8 +17,8 @@ def check_losses(train: Train, tasks: Sequence[Task]) -> None:
     """Refuses losses that cannot work with their datasets.
 
     Raises:
-        ValueError: a loss needs labels, numbers or confidences that a dataset has not, or `costs` has an unknown label
-            or no use.
+        ValueError: a loss needs labels, numbers or confidences that a dataset has not, or does not go with the balancer
+            or mixing, or `costs` has an unknown label or no use.
     """
     for task in tasks:
         loss, costs = train.loss_of(task.name), train.of(task.name).costs
@@ -31,6 +32,8 @@ def check_losses(train: Train, tasks: Sequence[Task]) -> None:
                 f"Loss 'judged' needs labels, or numbers as answers; {task.name!r} is of kind {task.kind!r} and has "
                 f"{odd!r}. {remedy}"
             )
+        if loss == "center":
+            _check_steps(train, task.name)
         if loss == "preference":
             _check_preferences(task)
         if costs and loss not in BY_COST:
@@ -41,6 +44,21 @@ def check_losses(train: Train, tasks: Sequence[Task]) -> None:
         unknown = sorted({*costs, *(label for line in costs.values() for label in line)}.difference(task.labels))
         if unknown:
             raise ValueError(f"Costs of {task.name!r} name {unknown}; its labels are {list(task.labels)}.")
+
+
+def _check_steps(train: Train, name: str) -> None:
+    """Refuses what takes other passes than one for each step, on which centers would not know when to move."""
+    others = {
+        "train.balancer.conflicts": train.balancer.conflicts > 0,
+        f"balancer {train.balancer.name!r}": train.balancer.is_on,
+        f"mixing {train.mixing.name!r}": train.mixing.name != FIXED,
+    }
+    other = next((which for which, is_on in others.items() if is_on), None)
+    if other:
+        raise ValueError(
+            f"Loss 'center' moves its centers once a step and does not go with {other}, which looks at losses between "
+            f"steps. Leave that out, or give {name!r} another loss: train.overrides.{name}.loss."
+        )
 
 
 def _check_preferences(task: Task) -> None:
