@@ -68,7 +68,8 @@ def test_a_dry_run_says_how_much_and_asks_nothing(study, cotune):
 
 @pytest.mark.slow
 def test_what_is_stopped_leaves_no_folder(study):
-    process = start(*ASK, "--out", "stopped", "--rounds", "9")
+    many = [word for number in range(40) for word in ("--element", f"word {number}")]  # it is to be there still
+    process = start(*ASK, "--out", "stopped", "--rounds", "9", *many)
     for line in process.stderr:
         if line.startswith("asking "):
             break
