@@ -14,7 +14,7 @@ from cotune.task import Row, Task, Template
 from cotune.training import Budget, FineTune, Lora, TaskTrain, Train
 from cotune.training.example import Example
 from cotune.training.forest_decoder import ForestDecoder
-from cotune.training.loss.choice import BY_COST, BY_NUMBER, LOSSES, OPTIONS
+from cotune.training.loss.choice import BY_BATCH, BY_COST, BY_NUMBER, BY_STAKES, LOSSES, OPTIONS
 from cotune.training.loss.contrastive import contrastive
 from cotune.training.loss.cost_sensitive import cost_sensitive, cost_stakes
 from cotune.training.loss.focal import focal
@@ -292,20 +292,7 @@ def test_every_loss_trains_and_repeats_itself_to_the_bit(random_base, loss):
     assert (one.train_loss == plain.train_loss) == (loss == "cross_entropy")
 
 
-@pytest.mark.parametrize(
-    "loss",
-    [
-        "cost_sensitive",
-        "numeric_mae",
-        "multi_similarity",
-        "contrastive",
-        "soft_mining",
-        "center",
-        "scoreq",
-        "judged",
-        "preference",
-    ],
-)
+@pytest.mark.parametrize("loss", sorted(BY_BATCH | BY_STAKES))
 def test_packs_do_not_change_a_loss(random_base, loss):
     own = {"grade" if loss in BY_NUMBER else "group": TaskTrain(loss=loss)}
     engine = fine_tune(random_base, replace(CHEAP, overrides=own)).engine
