@@ -45,7 +45,7 @@ def test_labels_are_drawn_by_the_seed_and_the_others_are_the_rest():
     assert (len(few.rows["train"]), len(rest)) == (6, 54)
     assert {row.id for row in few.rows["train"]} | {row.id for row in rest} == {row.id for row in task.rows["train"]}
     more, _ = split(task, 0.5, 0)
-    assert set(few.rows["train"]) < set(more.rows["train"])
+    assert {row.id for row in few.rows["train"]} < {row.id for row in more.rows["train"]}
     assert few != split(task, 0.1, 1)[0]
     assert split(task, 1.0, 0)[1] == []
 

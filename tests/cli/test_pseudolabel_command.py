@@ -112,7 +112,7 @@ def test_a_dry_run_says_what_would_be_read_and_labels_nothing(study, cotune):
 @pytest.mark.slow
 def test_what_is_stopped_leaves_no_folder(study):
     (study / "many.jsonl").write_text(
-        "".join(json.dumps({"text": f"row {n} " + "x " * 60}) + "\n" for n in range(9000))
+        "".join(json.dumps({"text": f"row {n} " + "x " * 60}) + "\n" for n in range(3000))
     )
     process = start(*LABEL[:-1], "many.jsonl", "--out", "stopped")
     for line in process.stderr:
