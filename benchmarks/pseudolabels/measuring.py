@@ -110,13 +110,20 @@ def _pseudo(task: Task, kept: Sequence[Guess]) -> Task:
 
 
 def _expected(work: Work, task: Task, missing: Sequence[tuple[float, int]]) -> float:
-    """Gives the seconds of what is missing on a free core, from a few real steps and rows."""
+    """Gives the seconds of what is missing on a free core, from a few real steps and rows.
+
+    A training is told in seconds of the clock; the processor's part of them takes other work on the machine out.
+    """
     few, rest = split(task, work.shares[0], 0)
-    training = _fine_tune(work, [few]).estimate(Request(Mixture.of([few.name]), 0), measure=True).seconds or 0.0
-    asker = _asker(work, None)
-    started = time.perf_counter()
-    guess(asker, few, rest[:SAMPLE])
-    labelling = (time.perf_counter() - started) / len(rest[:SAMPLE]) * len(rest)
+    fine_tune = _fine_tune(work, [few])
+    fine_tune.settings()  # the model is loaded by then
+    began, started = time.perf_counter(), time.process_time()
+    seconds = fine_tune.estimate(Request(Mixture.of([few.name]), 0), measure=True).seconds or 0.0
+    training = seconds * (time.process_time() - started) / (time.perf_counter() - began)
+    asker, some = _asker(work, None), rest[:SAMPLE]
+    started = time.process_time()
+    guess(asker, few, some)
+    labelling = (time.process_time() - started) / len(some) * len(rest)
     return sum(training if share == 1 else training * (1 + len(work.thresholds)) + labelling for share, _ in missing)
 
 

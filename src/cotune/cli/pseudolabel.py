@@ -36,10 +36,11 @@ def pseudolabel(
     data: DataFolder = None,
     as_json: AsJson = False,
 ) -> int:
-    r"""Labels rows without answers by a trained model and keeps those it is sure of.
+    r"""Labels rows without answers; keeps those it is sure of.
 
-    They become a dataset of their own, with a column `confidence`. It says how many are kept of each label, and how
-    often labels as sure as that are right on dev. With --stage the threshold falls from stage to stage.
+    A trained model labels them. The rows kept become a dataset of their own, with a column `confidence`. It says how
+    many are kept of each label, and how often labels as sure as that are right on dev. With --stage the threshold falls
+    from stage to stage.
 
     \b
     cotune pseudolabel study.yaml --dataset reviews --rows new.jsonl --adapter best/ --out data/reviews-new
