@@ -77,6 +77,11 @@ def test_what_is_printed_can_be_added_and_trained(study, adapter, cotune):
     assert "Left out of 32 rows: 2 in dev or test rows, 1 in train rows of animals, 2 repeated." in text.out
     assert "Rows with an answer, which was not read: 3." in text.out
     assert "Of 24 dev rows 24 are as sure" in text.out
+    kept = {
+        line["label"]: line["kept"] for line in json.loads((study / "out/bare/dataset.json").read_text())["classes"]
+    }
+    unkept = [label for label, count in kept.items() if not count]
+    assert (f"Kept with none of the labels {unkept}" in text.out) == bool(unkept)
     (listed,) = yaml.safe_load(text.out[text.out.index("datasets:\n") :])["datasets"]
     assert listed == {
         "name": "bare",

@@ -244,6 +244,8 @@ class Labelling:
             [[line.label, f"{line.labelled:,}", f"{line.kept:,}", f"{line.weight:.3f}"] for line in lines],
         )
         print_text(_judged(right, len(self.task.rows["dev"])))
+        if unkept := [line.label for line in lines if line.labelled and not line.kept]:
+            print_text(f"Kept with none of the labels {unkept}: training on these rows alone would forget them.")
 
     def _tell_left_out(self) -> None:
         counts = {
