@@ -21,6 +21,7 @@ from cotune.cli.export import export
 from cotune.cli.features import features
 from cotune.cli.init import init
 from cotune.cli.pool import show
+from cotune.cli.pseudolabel import pseudolabel
 from cotune.cli.report import report
 from cotune.cli.run import run
 from cotune.cli.score import score
@@ -85,6 +86,7 @@ COMMANDS: tuple[Callable[..., int | None], ...] = (
     exhaust,
     weights,
     elements,
+    pseudolabel,
     space,
     features,
     score,

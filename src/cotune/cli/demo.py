@@ -20,7 +20,7 @@ def demo(
     runs: RunsFolder = None,
     as_json: AsJson = False,
 ) -> int:
-    r"""Runs a real search on this machine, in minutes, and its report.
+    r"""Runs a real search here, in minutes, and its report.
 
     A 135M-parameter language model, eight public text sets, a CPU.
 

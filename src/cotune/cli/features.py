@@ -18,7 +18,7 @@ def features(
     data: DataFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    r"""Prints what the predictor sees of a mixture, as named columns.
+    r"""Prints what the predictor sees of a mixture, by column.
 
     The networks of `default` and `neural` learn from all columns, the processes from the parts alone. The columns come
     from train rows, without those that leak into a dev or test split.

@@ -69,7 +69,7 @@ def run(
     runs: RunsFolder = None,
     as_json: AsJson = False,
 ) -> int:
-    r"""Searches for the best mixture; stop it and run it again at will.
+    r"""Searches for the best mixture; stop and rerun it at will.
 
     \b
     cotune run study.yaml --trials 24

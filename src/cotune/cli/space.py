@@ -23,7 +23,7 @@ def space(
     show: Annotated[int, typer.Option("--list", metavar="N", min=0, help="List the first N mixtures.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    r"""Counts the mixtures that a search chooses from; reads no data.
+    r"""Counts the mixtures to choose from; reads no data.
 
     \b
     cotune space study.yaml

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -17,6 +18,7 @@ from cotune.training.likelihood import probabilities
 from cotune.training.loaded import check_length
 from cotune.training.memory import within_memory
 from cotune.training.model import load_model
+from cotune.training.saved import is_adapter, put_on
 from cotune.training.scoring import drawn_rows
 from cotune.training.settings import Lora, Train
 from cotune.trial import Progress
@@ -51,14 +53,19 @@ def draw(task: Task, *, count: int | None, seed: int) -> Drawn:
         ValueError: there are no train rows, or fewer than two dev rows.
     """
     train = drawn_rows(task, "train", count=count, seed=seed)
-    many = 2 * max(1, round(HELD_OUT * len(train)))
-    held = drawn_rows(task, "dev", count=many, seed=seed)
-    if not train or len(held) < 2:
+    dev, test = held_rows(task, len(train), seed=seed)
+    if not train or not test:
         raise ValueError(
-            f"Dataset {task.name!r} has {len(train)} train and {len(held)} dev rows; elements need one train row, and "
+            f"Dataset {task.name!r} has {len(train)} train and {len(dev)} dev rows; elements need one train row, and "
             "two dev rows to be scored on."
         )
-    return Drawn(train, held[::2], held[1::2])
+    return Drawn(train, dev, test)
+
+
+def held_rows(task: Task, trained: int, *, seed: int) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+    """Gives two parts of the dev rows, each a tenth of `trained` if there are so many, at least one."""
+    held = drawn_rows(task, "dev", count=2 * max(1, round(HELD_OUT * trained)), seed=seed)
+    return held[::2], held[1::2]
 
 
 @dataclass(frozen=True)
@@ -95,16 +102,26 @@ class Asker:
 
 
 def load_asker(
-    name: str, train: Train, *, max_length: int, progress: Callable[[Progress], None] | None = None
+    name: str,
+    train: Train,
+    *,
+    max_length: int,
+    trained: Path | None = None,
+    progress: Callable[[Progress], None] | None = None,
 ) -> Asker:
     """Gives the model `name` to be asked, loaded as `train` says.
 
+    `trained` is a folder that a training saved: an adapter on it, or a whole model in its place.
+
     Raises:
-        ValueError: it cannot be loaded, or reads fewer tokens.
+        ValueError: it cannot be loaded, or reads fewer tokens; the adapter is not of this model.
     """
     if train.threads is not None:
         torch.set_num_threads(train.threads)
-    model = load_model(name, train=train, lora=Lora(), progress=progress)
+    whole = trained is not None and not is_adapter(trained)
+    model = load_model(str(trained) if whole else name, train=train, lora=Lora(), progress=progress)
+    if trained is not None and not whole:
+        put_on(model, trained)
     longest = max_length + LONGEST_ELEMENT
     check_length(model.module.config.get_text_config().to_dict(), longest)
     encoder = Encoder(model.tokenizer, style=train.prompt_style)

@@ -1,0 +1,1 @@
+"""Benchmark of pseudo-labels: what they gain where few rows have labels."""
