@@ -20,6 +20,7 @@ from cotune.cli.exhaust import exhaust
 from cotune.cli.export import export
 from cotune.cli.features import features
 from cotune.cli.init import init
+from cotune.cli.monitor import monitor
 from cotune.cli.pool import show
 from cotune.cli.pseudolabel import pseudolabel
 from cotune.cli.report import report
@@ -81,6 +82,7 @@ COMMANDS: tuple[Callable[..., int | None], ...] = (
     run,
     report,
     train,
+    monitor,
     status,
     export,
     exhaust,
@@ -118,7 +120,7 @@ app.add_typer(pool, name="pool")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Runs the command line and exits: 0 done, 1 internal error, 2 mistake, 130 interrupted, 143 terminated."""
+    """Runs the command line and exits: 0 done, 1 internal error, 2 mistake, 3 drift, 130 interrupted, 143 ended."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     signal.signal(signal.SIGTERM, _terminate)

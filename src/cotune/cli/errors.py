@@ -4,7 +4,7 @@ import os
 import sys
 import traceback
 
-OK, BUG, MISTAKE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+OK, BUG, MISTAKE, ALARM, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
 
 
 def explain(error: BaseException, *, debug: bool) -> int:

@@ -1,6 +1,6 @@
 """One call of `cotune train`: what it trains and how it is scored."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,22 +17,28 @@ from cotune.config import FineTuning
 from cotune.mixture import Mixture
 from cotune.problem import Problem
 from cotune.task import Split, Task
+from cotune.tasks import DatasetSpec
 from cotune.trial import Request, TaskResult
 from cotune.verdict.wording import datasets_of
 
 if TYPE_CHECKING:
     from cotune.training.adapter import Adapter
+    from cotune.training.baseline import Baseline
     from cotune.training.fine_tune import Estimate
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A mixture's adapter, its results, by dataset, where it has a score, and the settings that they come from."""
+    """A mixture's adapter, its results, by dataset, where it has a score, and the settings that they come from.
+
+    `baselines` are what later rows of these datasets can be compared with.
+    """
 
     mixture: Mixture
     adapter: "Adapter"
     results: Mapping[str, TaskResult]
     settings: Mapping[str, object]
+    baselines: "Sequence[Baseline]"
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,12 @@ class Final:
         return cls(opened, load_problem(opened, data=data, quiet=quiet), out, seed, quiet)
 
     def train(self, planned: Planned, *, folders: Mapping[Mixture, Path]) -> list[Outcome]:
-        """Trains each mixture once, saves those that have a folder, then scores all on all rows of the split."""
+        """Trains each mixture once, saves those that have a folder, then scores all on all rows of the split.
+
+        What the base model sees of these rows is read in between, while a failure costs no reading of test.
+        """
+        from cotune.training.monitoring import baselines_of
+
         with Screen(quiet=self.quiet) as screen:
             fine_tune = self._fine_tuning(planned)(self._stages(screen).tell)
             adapters = []
@@ -72,14 +83,24 @@ class Final:
                     with whole(folders[mixture]):
                         adapters[-1].save(folders[mixture])
             settings = fine_tune.settings()
+            baselines = baselines_of(fine_tune, planned.split, self.opened.config.model, self._columns())
             scored = [fine_tune.score(adapter, split=planned.split) for adapter in adapters]
-        return [_outcome(*pair, settings) for pair in zip(adapters, scored, strict=True)]
+        return [
+            Outcome(adapter.request.mixture, adapter, measured, settings, baselines(results))
+            for adapter, results in zip(adapters, scored, strict=True)
+            for measured in [{name: result for name, result in results.items() if result.score is not None}]
+        ]
 
     def estimates(self, planned: Planned) -> "dict[Mixture, Estimate]":
         """Gives what training each mixture would cost; loads the model and trains nothing."""
         with Screen(quiet=self.quiet) as screen:
             fine_tune = self._fine_tuning(planned)(self._stages(screen).tell)
             return {mixture: fine_tune.estimate(Request(mixture, self.seed)) for mixture in planned.mixtures}
+
+    def _columns(self) -> dict[str, Mapping[str, str]]:
+        """Gives the names that each dataset has for our columns."""
+        entries = self.opened.config.datasets
+        return {entry.name: entry.columns for entry in entries if isinstance(entry, DatasetSpec)}
 
     def _stages(self, screen: Screen) -> Stages:
         return Stages(screen, name=partial(datasets_of, self.problem, room=ROOM))
@@ -91,11 +112,6 @@ class Final:
         config = config.model_copy(update={"targets": targets, "keep": {}, "scoring": scoring})
         tasks = [task if task.name in targets else _without(task, planned.split) for task in self.problem.tasks]
         return FineTuning(config, tuple(tasks), cache_root() / "trunk")
-
-
-def _outcome(adapter: "Adapter", results: Mapping[str, TaskResult], settings: Mapping[str, object]) -> Outcome:
-    measured = {name: result for name, result in results.items() if result.score is not None}
-    return Outcome(adapter.request.mixture, adapter, measured, settings)
 
 
 def _without(task: Task, split: Split) -> Task:

@@ -10,6 +10,7 @@ from cotune.cli.training_record import training_record
 from cotune.cli.unfinished import unfinished
 from cotune.journal import Journal, JournalView, open_log
 from cotune.reporting import entry_scores
+from cotune.training.baseline import save_baselines
 from cotune.verdict.wording import title
 
 
@@ -33,6 +34,7 @@ def train_final(final: Final, planned: Planned, view: JournalView, *, reread_tes
         outcomes = final.train(planned, folders={planned.chosen: scratch})
         entry = training_record(final, outcomes)
         journal.log("test", entry)
+        save_baselines(scratch, outcomes[0].baselines)
         write_card(final.opened, final.problem, outcomes[0], scratch, name=final.out.name)
     conclude(final.out, entry, planned.split, as_json=final.quiet)
     return OK
@@ -53,6 +55,7 @@ def train_mixture(final: Final, planned: Planned) -> int:
         log.append("training", entry)
         for outcome in outcomes:
             folder = folders[outcome.mixture]
+            save_baselines(folder, outcome.baselines)
             name = final.out.name if folder == scratch else folder.name
             write_card(final.opened, final.problem, outcome, folder, name=name, dev=entry_scores(entry))
     conclude(final.out, entry, planned.split, as_json=final.quiet)

@@ -4,6 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from cotune.training.fingerprint import weight_files
 from cotune.training.lora import State, adapted
 from cotune.training.model import LanguageModel
 from cotune.training.origin import first_line
@@ -44,3 +48,22 @@ class Adapter:
         with adapted(self.model, self.lora, seed=0, state=self.state) as trainee:
             trainee.save(folder)
         self.model.tokenizer.save_pretrained(folder)
+
+
+def load_state(folder: Path, lora: Lora) -> State:
+    """Gives the trained weights that `Adapter.save` wrote.
+
+    Raises:
+        FileNotFoundError: they are not there.
+        ValueError: they are damaged.
+    """
+    files = weight_files(folder) if lora.method == "full" else [folder / "adapter_model.safetensors"]
+    state: State = {}
+    for file in files:
+        if not file.is_file():
+            raise FileNotFoundError(f"{str(file)!r} is not there; give the folder that `cotune train --out` wrote.")
+        try:
+            state |= load_file(file)
+        except SafetensorError as error:
+            raise ValueError(f"{str(file)!r} is damaged ({first_line(error)}). Copy it again.") from None
+    return state

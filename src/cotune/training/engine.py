@@ -166,6 +166,14 @@ class Engine:
         with self._adapted(seed=0, state=adapter.state):
             return within_memory(lambda limit: self._sit(adapter.request, exams, limit), PACK_TOKENS)
 
+    def states(self, examples: Sequence[Example]) -> torch.Tensor:
+        """Gives the mean last hidden state of each row's own prompt in the model as it is, [example, hidden].
+
+        Raises:
+            TrialError: it runs out of memory.
+        """
+        return within_memory(lambda limit: self._states(examples, limit), PACK_TOKENS)
+
     def rehearse(self, request: Request, drawn: Plan, exams: Sequence[Exam]) -> tuple[float, float]:
         """Gives the seconds that training `request` on `drawn` and scoring `exams` take, with no trial to show for it.
 
@@ -255,6 +263,12 @@ class Engine:
                 results[exam.task.name] = sit(exam, self._decoder, self.encoder, limit=limit, rows=rows)
         self._report(Progress(request, "score", len(exams), len(exams)))
         return results
+
+    @torch.no_grad()  # type: ignore[untyped-decorator]
+    def _states(self, examples: Sequence[Example], limit: int) -> torch.Tensor:
+        self._trainer.encode(None, examples, pasts=False, limit=limit)
+        read = [self._decoder.read_states(pack)[1] for pack in self._decoder.split(examples, limit)]
+        return torch.cat(read).float().cpu()
 
     def _layers_to_compile(self) -> CompiledLayers:
         """Gives the trained layers with what is said of compiling them; by itself only where trials run alone on a GPU.
