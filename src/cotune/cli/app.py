@@ -22,6 +22,7 @@ from cotune.cli.features import features
 from cotune.cli.init import init
 from cotune.cli.pool import show
 from cotune.cli.report import report
+from cotune.cli.reuse import reuse
 from cotune.cli.run import run
 from cotune.cli.score import score
 from cotune.cli.space import space
@@ -85,6 +86,7 @@ COMMANDS: tuple[Callable[..., int | None], ...] = (
     exhaust,
     weights,
     elements,
+    reuse,
     space,
     features,
     score,

@@ -1,6 +1,7 @@
 """A trained adapter: what a request's training left behind, kept apart from the model."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,16 +32,24 @@ class Adapter:
         Raises:
             OSError: the disk is full or refuses.
         """
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            self._write(folder)
-        except Exception as error:
-            if "os error" not in str(error):
-                raise
-            reason = f"{first_line(error).rstrip('.')}. Free some space, or choose another folder."
-            raise OSError(f"Cannot write {str(folder)!r}: {reason}") from error  # safetensors has an error of its own
+        with writing(folder):
+            with adapted(self.model, self.lora, seed=0, state=self.state) as trainee:
+                trainee.save(folder)
+            self.model.tokenizer.save_pretrained(folder)
 
-    def _write(self, folder: Path) -> None:
-        with adapted(self.model, self.lora, seed=0, state=self.state) as trainee:
-            trainee.save(folder)
-        self.model.tokenizer.save_pretrained(folder)
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Makes `folder`, and turns what libraries raise where it cannot be filled into an error of the system.
+
+    Raises:
+        OSError: the disk is full or refuses.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except Exception as error:
+        if "os error" not in str(error):
+            raise
+        reason = f"{first_line(error).rstrip('.')}. Free some space, or choose another folder."
+        raise OSError(f"Cannot write {str(folder)!r}: {reason}") from error  # safetensors has an error of its own
