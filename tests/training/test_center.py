@@ -12,6 +12,7 @@ from cotune.training import Balance, Budget, Curriculum, FineTune, Lora, Mixing,
 from cotune.training.example import Example
 from cotune.training.loop import Descent
 from cotune.training.loss.center import Centers, center
+from cotune.training.loss.lasting import Kept, Lasting
 from cotune.training.losses import answer_token_losses
 from cotune.training.rungs import Course, Halt
 from cotune.trial import Stop
@@ -74,12 +75,12 @@ def test_centers_have_no_slope():
 
 def test_it_is_mixed_with_the_cross_entropy():
     logits = torch.randn(6, 6, generator=torch.Generator().manual_seed(0))
-    plain, centers = answer_token_losses(logits, ROWS, Train()), Centers()
-    centers.see(ROWS, STATES, HALF)
+    plain, lasting = answer_token_losses(logits, ROWS, Train()), Lasting()
+    lasting.see(ROWS, STATES, HALF)
     each = torch.tensor([0.1, 0.1, 0.0]).repeat_interleave(2)
     for share in (0.0, 0.3, 1.0):
         train = Train(loss="center", loss_options={"share": share})
-        found = answer_token_losses(logits, ROWS, train, states=STATES, centers=centers)
+        found = answer_token_losses(logits, ROWS, train, states=STATES, lasting=lasting)
         torch.testing.assert_close(found, (1 - share) * plain + share * each)
     torch.testing.assert_close(answer_token_losses(logits, ROWS, HALF, states=STATES), plain)  # no step of a training
 
@@ -97,7 +98,7 @@ def test_a_copy_of_the_centers_stays():
 
 
 def test_what_centers_take_counts_in_a_halt():
-    halt = Halt(Course(()), {"w": torch.zeros(6)}, {}, torch.zeros(1), centers={CAT: torch.zeros(5)})
+    halt = Halt(Course(()), {"w": torch.zeros(6)}, {}, torch.zeros(1), kept=Kept({CAT: torch.zeros(5)}))
     assert halt.nbytes == 3 * 6 * 4 + 5 * 4
 
 
@@ -126,14 +127,14 @@ def gap(model, share):
             progress=lambda *_: None,
         )
         descent.advance(first)
-        before = descent.centers.state()
+        before = descent.lasting.centers.state()
         descent.advance(descent.steps)
-        assert {answer: at.tolist() for answer, at in descent.centers.state().items()} == {
+        assert {answer: at.tolist() for answer, at in descent.lasting.centers.state().items()} == {
             answer: at.tolist() for answer, at in before.items()
         }
         rows = engine.pool(["later"])["later"]
         with torch.no_grad():
-            far = center(engine._decoder.read_states(rows)[1].float(), descent.centers.of(rows)).mean().item()
+            far = center(engine._decoder.read_states(rows)[1].float(), descent.lasting.centers.of(rows)).mean().item()
     assert {row.task for batch in drawn.batches[:first] for row in batch} == {"source"}
     return far, before
 

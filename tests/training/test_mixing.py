@@ -98,6 +98,24 @@ def test_tasks_are_mixed_within_batches():
         assert mine / sum(example.tokens for example in batch) == pytest.approx(0.5, abs=0.15)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    parts=st.dictionaries(st.sampled_from(sorted(POOL)), st.integers(1, 3), min_size=2),
+    seed=st.integers(0, 5),
+    size=st.sampled_from([3000, 6000]),
+)
+def test_every_batch_holds_each_task_by_its_share(parts, seed, size):
+    """A task is never ahead of its share by more than a row, nor behind by more than the others are ahead."""
+    longest = max(example.tokens for rows in POOL.values() for example in rows)
+    drawn = draw(parts, Budget(tokens=40_000), seed=seed, train=Train(batch_tokens=size))
+    counts = Mixture.of(parts).to_json()
+    for batch in drawn.batches:
+        for name, count in counts.items():
+            mine = sum(example.tokens for example in batch if example.task == name)
+            due = count / sum(counts.values()) * sum(example.tokens for example in batch)
+            assert abs(mine - due) <= len(counts) * longest
+
+
 def test_a_task_can_have_its_own_batch_size():
     train = Train(batch_tokens=1024, overrides={"short": TaskTrain(draw=6)})
     drawn = draw(["long", "short"], Budget(tokens=20_000), train=train)

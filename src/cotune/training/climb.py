@@ -32,7 +32,7 @@ def climb(
         if request.stop and request.stop.is_hopeless(fraction, curve[-1].losses):
             course = Course(tuple(descent.losses), curve, fraction)
             generator = torch.get_rng_state()
-            left = (descent.moments(), generator, descent.memory, descent.centers.state())
+            left = (descent.moments(), generator, descent.memory, descent.lasting.state())
             halted.put(request, Halt(course, trainee.state(), *left))
             return course
     descent.advance(descent.steps)
@@ -46,5 +46,5 @@ def _resume(request: Request, descent: Descent, trainee: Trainee, halted: Halted
         return ()
     trainee.load(found.state)
     torch.set_rng_state(found.generator)
-    descent.resume(found.course.losses, found.moments, found.memory, found.centers)
+    descent.resume(found.course.losses, found.moments, found.memory, found.kept)
     return found.course.curve

@@ -13,7 +13,7 @@ from cotune.training.decoder import Decoder
 from cotune.training.errors import check_finite
 from cotune.training.example import Example
 from cotune.training.forest import tokens_of
-from cotune.training.loss.center import Answer, Centers
+from cotune.training.loss.lasting import Kept, Lasting
 from cotune.training.loss.stakes import Stakes
 from cotune.training.losses import NO_STAKES, pace, pack_losses, token_weights, total_weight
 from cotune.training.mix.gradient import Memory as MixMemory
@@ -48,7 +48,7 @@ class Descent:
     The gradient of a step is that of its whole batch, whatever `pack_tokens` bounds a pack to and whichever other ranks
     have a share of it. A `balanced` gradient takes the place of that of the mean loss, in one process; a `mixed` one
     draws the batches too, as many as `batches` has, or fewer where nothing is left to draw from.
-    `losses` has the loss of each step that was taken, `centers` where the classes' centers are after the last.
+    `losses` has the loss of each step that was taken, `lasting` what losses keep after the last.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Descent:
     ) -> None:
         rank.begin(parameters)
         self.losses: list[float] = []
-        self.centers = Centers()
+        self.lasting = Lasting()
         self._rank, self._balanced, self._mixed = rank, balanced, mixed
         self._decoder, self._parameters, self._batches = decoder, parameters, batches
         self._train, self._pack_tokens, self._progress = train, pack_tokens, progress
@@ -95,7 +95,7 @@ class Descent:
             check_finite("gradient", norm, step)
             self._optimizer.step()
             self._optimizer.zero_grad()
-            self.centers.move()
+            self.lasting.move()
             self.losses.append(loss)
         if until >= len(self._batches):
             self._progress(len(self._batches), len(self._batches))
@@ -119,7 +119,7 @@ class Descent:
     def _add(self, packs: Sequence[Sequence[Example]], divisor: float) -> float:
         """Adds the gradient of the packs' weighted losses over `divisor`, and gives their sum."""
         loss = 0.0
-        for pack, losses in pack_losses(self._decoder, packs, self._train, self._stakes, self.centers):
+        for pack, losses in pack_losses(self._decoder, packs, self._train, self._stakes, self.lasting):
             part = (token_weights(pack, self._train, losses.device) * losses).sum() / divisor
             loss += float(part.detach())
             part.backward()
@@ -156,11 +156,11 @@ class Descent:
         losses: Sequence[float],
         moments: dict[str, object],
         memory: Memory | MixMemory | None,
-        centers: Mapping[Answer, torch.Tensor],
+        kept: Kept,
     ) -> None:
         """Goes on after the steps that gave `losses` and left the others; the weights are the caller's to set."""
         self.losses = list(losses)
-        self.centers.load(centers)
+        self.lasting.load(kept)
         self._optimizer.load_state_dict(moments)
         if self._balanced and isinstance(memory, Memory):
             self._balanced.memory = memory

@@ -8,13 +8,15 @@ from torch.nn.functional import cross_entropy
 
 from cotune.training.decoder import Decoder, gold
 from cotune.training.example import Example
-from cotune.training.loss.center import Centers, center
-from cotune.training.loss.choice import BY_BATCH, BY_STAKES
+from cotune.training.loss.center import center
+from cotune.training.loss.choice import BY_BATCH, BY_STAKES, LASTING
 from cotune.training.loss.contrastive import contrastive
 from cotune.training.loss.cost_sensitive import cost_sensitive
 from cotune.training.loss.focal import focal
+from cotune.training.loss.hard_negatives import hard_negatives
 from cotune.training.loss.judged import judged, scores_of
 from cotune.training.loss.label_smoothing import label_smoothing
+from cotune.training.loss.lasting import Lasting
 from cotune.training.loss.multi_similarity import multi_similarity
 from cotune.training.loss.numeric_mae import numeric_mae
 from cotune.training.loss.preference import own_scores, preference, sureness
@@ -41,12 +43,12 @@ def pack_losses(
     packs: Iterable[Sequence[Example]],
     train: Train,
     stakes: Mapping[str, Stakes] = NO_STAKES,
-    centers: Centers | None = None,
+    lasting: Lasting | None = None,
 ) -> Iterator[Pack]:
     """Yields packs with the losses of their answer tokens, one by one; as one where a loss compares their rows.
 
-    Such a loss holds the graphs of all packs, so it takes the memory of a whole batch. `centers` see that batch; who
-    owns them moves them.
+    Such a loss holds the graphs of all packs, so it takes the memory of a whole batch. `lasting` sees that batch; who
+    owns it moves it.
     """
     packs = list(packs)
     if not any(train.loss_of(example.task) in BY_BATCH for pack in packs for example in pack):
@@ -56,9 +58,9 @@ def pack_losses(
     read = [decoder.read_states(pack) for pack in packs]
     examples = [example for pack in packs for example in pack]
     logits, states = (torch.cat(parts) for parts in zip(*read, strict=True))
-    if centers is not None:
-        centers.see(examples, states, train)
-    yield examples, answer_token_losses(logits, examples, train, stakes, states, centers)
+    if lasting is not None:
+        lasting.see(examples, states, train)
+    yield examples, answer_token_losses(logits, examples, train, stakes, states, lasting)
 
 
 def weighted_losses(
@@ -84,12 +86,12 @@ def answer_token_losses(
     train: Train,
     stakes: Mapping[str, Stakes] = NO_STAKES,
     states: torch.Tensor | None = None,
-    centers: Centers | None = None,
+    lasting: Lasting | None = None,
 ) -> torch.Tensor:
     """Gives the loss of each answer token of a pack, [answer token], each with its task's loss.
 
     Logits are [answer token, vocabulary], `stakes` those of tasks whose losses need them, `states` [example, hidden],
-    `centers` those that have seen these.
+    `lasting` one that has seen these.
     """
     owners = [example.task for example in examples for _ in example.answer]
     losses = logits.new_zeros(len(owners), dtype=torch.float32)
@@ -99,7 +101,7 @@ def answer_token_losses(
         part = logits if mine.all() else logits[mine]
         kept = [examples[place] for place in rows]
         seen = None if states is None else states[rows]
-        losses = losses.masked_scatter(mine, _part_losses(part.float(), kept, train, stakes, seen, centers))
+        losses = losses.masked_scatter(mine, _part_losses(part.float(), kept, train, stakes, seen, lasting))
     return losses
 
 
@@ -120,7 +122,7 @@ def _part_losses(
     train: Train,
     stakes: Mapping[str, Stakes],
     states: torch.Tensor | None,
-    centers: Centers | None,
+    lasting: Lasting | None,
 ) -> torch.Tensor:
     """Gives the losses of rows that have one loss with the same options, [answer token]."""
     task = examples[0].task
@@ -141,14 +143,24 @@ def _part_losses(
     if loss not in BY_BATCH or states is None:  # a pass over a part of a batch has no states
         return entropy
     share = options.pop("share")
-    if loss == "center":
-        if centers is None:  # a pass that is no step of a training has no centers
+    if loss in LASTING:
+        if lasting is None:  # a pass that is no step of a training keeps nothing
             return entropy
-        each = center(states.float(), centers.of(examples))
+        each = _lasting(loss, options, examples, states.float(), lasting)
     else:
         each = _compared(loss, options, entropy, examples, stakes, states.float())
     sizes = torch.tensor([len(example.answer) for example in examples], device=logits.device)
     return (1 - share) * entropy + share * each.repeat_interleave(sizes)
+
+
+def _lasting(
+    loss: str, options: Mapping[str, float], examples: Sequence[Example], states: torch.Tensor, lasting: Lasting
+) -> torch.Tensor:
+    """Gives what each row costs beside what was kept of steps before, [example]."""
+    if loss == "center":
+        return center(states, lasting.centers.of(examples))
+    labels, beside = _labels(examples, states.device), lasting.negatives.of(examples)
+    return hard_negatives(states, labels, beside, temperature=options["temperature"])
 
 
 def _compared(

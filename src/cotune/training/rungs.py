@@ -1,6 +1,6 @@
 """Rungs: the steps of a training after which it is looked at, and may be stopped."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -10,7 +10,7 @@ from cotune.training.decoder import Decoder
 from cotune.training.example import Example
 from cotune.training.likelihood import choices
 from cotune.training.lora import State
-from cotune.training.loss.center import Answer
+from cotune.training.loss.lasting import Kept
 from cotune.training.mix.gradient import Memory as MixMemory
 from cotune.training.scoring import Exam
 from cotune.trial import Point, Request
@@ -34,17 +34,17 @@ class Halt:
     moments: dict[str, object] = field(repr=False)
     generator: torch.Tensor = field(repr=False)
     memory: Memory | MixMemory | None = field(default=None, repr=False)
-    centers: Mapping[Answer, torch.Tensor] = field(default_factory=dict, repr=False)
+    kept: Kept = field(default_factory=Kept, repr=False)
 
     @property
     def nbytes(self) -> int:
         """What it takes of memory, about: the weights and two moments of each, and so each copy to go back to.
 
-        What a balancer or a mixer remembers and the centers of classes count as well.
+        What a balancer or a mixer remembers and what losses keep count as well.
         """
         copies = len(self.memory.copies) if isinstance(self.memory, MixMemory) else 0
         known = sum(int(array.nbytes) for array in self.memory.state.values()) if self.memory else 0
-        known += sum(int(at.nbytes) for at in self.centers.values())
+        known += self.kept.nbytes
         return known + 3 * (1 + copies) * sum(int(weight.nbytes) for weight in self.state.values())
 
 

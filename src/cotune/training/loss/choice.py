@@ -16,6 +16,7 @@ Loss: TypeAlias = Literal[
     "contrastive",
     "soft_mining",
     "center",
+    "hard_negatives",
     "scoreq",
     "judged",
     "preference",
@@ -33,6 +34,7 @@ OPTIONS: Mapping[Loss, Mapping[str, float]] = {
     "contrastive": {"share": 0.5, "temperature": 0.1},
     "soft_mining": {"share": 0.5, "margin": 1.2, "sigma": 0.8, "unlike": 0.5, "centers": 0.1},
     "center": {"share": 0.5, "rate": 0.5},
+    "hard_negatives": {"share": 0.5, "temperature": 0.1, "negatives": 8.0, "every": 10.0},
     "scoreq": {"share": 0.5, "margin": 1.0},
     "judged": {"share": 0.5, "temperature": 0.1, "margin": 0.01},
     "preference": {"share": 0.5, "temperature": 1.0},
@@ -41,7 +43,7 @@ OPTIONS: Mapping[Loss, Mapping[str, float]] = {
 
 LOSSES: tuple[Loss, ...] = tuple(OPTIONS)
 BY_LABEL: frozenset[Loss] = frozenset(
-    {"cost_sensitive", "multi_similarity", "contrastive", "soft_mining", "center", "preference"}
+    {"cost_sensitive", "multi_similarity", "contrastive", "soft_mining", "center", "hard_negatives", "preference"}
 )
 """Losses of datasets with labels only."""
 
@@ -52,16 +54,22 @@ BY_COST: frozenset[Loss] = frozenset({"cost_sensitive", "judged"})
 """Losses of which `costs` say what a wrong label costs."""
 
 BY_BATCH: frozenset[Loss] = frozenset(
-    {"multi_similarity", "contrastive", "soft_mining", "center", "scoreq", "judged", "preference"}
+    {"multi_similarity", "contrastive", "soft_mining", "center", "hard_negatives", "scoreq", "judged", "preference"}
 )
 """Losses that compare the rows of a batch, or the batch with those before: by the model's last hidden states, or by how
 likely their answers are."""
+
+LASTING: frozenset[Loss] = frozenset({"center", "hard_negatives"})
+"""Losses that keep something from step to step of a training."""
 
 BY_STAKES: frozenset[Loss] = frozenset({"cost_sensitive", "numeric_mae", "scoreq", "judged", "preference"})
 """Losses that know what each wrong answer costs, or how sure a right one is."""
 
 UNIT = frozenset({("numeric_mae", "beta"), ("judged", "margin")})
 """Options in [0, 1] whose names mean something else elsewhere."""
+
+WHOLE: Mapping[str, float] = {"negatives": 0.0, "every": 1.0}
+"""Options that are whole numbers, with the least of each."""
 
 PLAIN: frozenset[Loss] = frozenset(LOSSES) - BY_BATCH - BY_STAKES
 """Losses that need a token's logits only."""
@@ -80,6 +88,9 @@ def check_loss_options(where: str, loss: Loss, options: Mapping[str, float]) -> 
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known) or 'none'}."
             raise ValueError(f"{where}: loss {loss!r} has no option {key!r}; {hint}")
         in_unit = key in ("share", "unlike", "rate") or (loss, key) in UNIT
-        low, high = (0.0, 1.0) if in_unit else (0.0 if key in ("base", "margin", "location", "centers") else 1e-6, 1e6)
+        least = WHOLE.get(key, 0.0 if key in ("base", "margin", "location", "centers") else 1e-6)
+        low, high = (0.0, 1.0) if in_unit else (least, 1e6)
         if not low <= value <= high or (in_unit and key == "beta" and value == 1):
             raise ValueError(f"{where}: option {key!r} of loss {loss!r} is in [{low:g}, {high:g}]; got {value}.")
+        if key in WHOLE and value != int(value):
+            raise ValueError(f"{where}: option {key!r} of loss {loss!r} is a whole number; got {value}.")

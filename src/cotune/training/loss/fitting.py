@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from cotune.task import Task
-from cotune.training.loss.choice import BY_COST, BY_LABEL, BY_NUMBER
+from cotune.training.loss.choice import BY_COST, BY_LABEL, BY_NUMBER, LASTING
 from cotune.training.mix.choice import FIXED
 from cotune.training.settings import Train
 
@@ -32,7 +32,7 @@ def check_losses(train: Train, tasks: Sequence[Task]) -> None:
                 f"Loss 'judged' needs labels, or numbers as answers; {task.name!r} is of kind {task.kind!r} and has "
                 f"{odd!r}. {remedy}"
             )
-        if loss == "center":
+        if loss in LASTING:
             _check_steps(train, task.name)
         if loss == "preference":
             _check_preferences(task)
@@ -47,7 +47,7 @@ def check_losses(train: Train, tasks: Sequence[Task]) -> None:
 
 
 def _check_steps(train: Train, name: str) -> None:
-    """Refuses what takes other passes than one for each step, on which centers would not know when to move."""
+    """Refuses what takes other passes than one for each step, by which a loss that lasts would not know of a step."""
     others = {
         "train.balancer.conflicts": train.balancer.conflicts > 0,
         f"balancer {train.balancer.name!r}": train.balancer.is_on,
@@ -56,8 +56,8 @@ def _check_steps(train: Train, name: str) -> None:
     other = next((which for which, is_on in others.items() if is_on), None)
     if other:
         raise ValueError(
-            f"Loss 'center' moves its centers once a step and does not go with {other}, which looks at losses between "
-            f"steps. Leave that out, or give {name!r} another loss: train.overrides.{name}.loss."
+            f"Loss {train.loss_of(name)!r} goes on once a step and does not go with {other}, which looks at losses "
+            f"between steps. Leave that out, or give {name!r} another loss: train.overrides.{name}.loss."
         )
 
 
