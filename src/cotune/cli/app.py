@@ -24,6 +24,7 @@ from cotune.cli.monitor import monitor
 from cotune.cli.pool import show
 from cotune.cli.pseudolabel import pseudolabel
 from cotune.cli.report import report
+from cotune.cli.reuse import reuse
 from cotune.cli.run import run
 from cotune.cli.score import score
 from cotune.cli.space import space
@@ -89,6 +90,7 @@ COMMANDS: tuple[Callable[..., int | None], ...] = (
     weights,
     elements,
     pseudolabel,
+    reuse,
     space,
     features,
     score,

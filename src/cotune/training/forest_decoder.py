@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from typing import Protocol
 
 import torch
 
@@ -9,13 +10,26 @@ from cotune.training.block_attention import in_blocks
 from cotune.training.cut import above, parted, scaled
 from cotune.training.decoder import Generation, Reading, answer_losses
 from cotune.training.example import Example
-from cotune.training.forest import Forest, leaf, packs, plant
+from cotune.training.forest import Forest, Node, leaf, packs, plant
 from cotune.training.greedy import Draft, agree, go_on
 from cotune.training.model import LanguageModel
 from cotune.training.past import Past
 from cotune.training.read_columns import only_read
 from cotune.training.states import listening
 from cotune.training.trunk import Trunk
+
+
+class Lower(Protocol):
+    """What the lowest `depth` layers give, computed before."""
+
+    @property
+    def depth(self) -> int:
+        """How many layers it stands for."""
+        ...
+
+    def states(self, nodes: Sequence[Node]) -> torch.Tensor:
+        """Gives the states of `nodes`, one after another, [token, width]."""
+        ...
 
 
 class ForestDecoder:
@@ -73,6 +87,14 @@ class ForestDecoder:
         go_on(self._model, drafts, self._lower_past, generation)
         return [Reading(loss, tuple(draft.output)) for loss, draft in zip(losses, drafts, strict=True)]
 
+    @torch.no_grad()  # type: ignore[untyped-decorator]
+    def losses_above(self, lower: Lower, examples: Sequence[Example], *, limit: int) -> list[torch.Tensor]:
+        """Gives the losses on the gold answers, [example][answer token], from the states that `lower` has."""
+        losses: list[torch.Tensor] = []
+        for pack in packs(examples, limit):
+            losses += answer_losses(self._run(self._plant(pack), pack, None, lower=lower), pack)
+        return losses
+
     def _plant(self, examples: Sequence[Example]) -> Forest:
         return plant(examples, device=self._model.device, dtype=self._model.dtype)
 
@@ -87,19 +109,21 @@ class ForestDecoder:
         *,
         apart: bool = False,
         everywhere: bool = False,
+        lower: Lower | None = None,
     ) -> torch.Tensor:
         """Gives the logits of the answer tokens; only their columns go through the output layer, each once.
 
         With `apart` a column goes through it once for each of its answer tokens. States before it are whole at these
-        columns alone, unless they are wanted `everywhere`.
+        columns alone, unless they are wanted `everywhere`. The layers above `lower` run, else those above the trunk.
         """
+        lower = lower or self._trunk
         pairs = zip(forest.places, examples, strict=True)
         columns = torch.tensor([places[spot] for places, example in pairs for spot in example.predictors])
         keep, order = (columns, columns) if apart else torch.unique(columns, return_inverse=True)
         with ExitStack() as stack:
-            stack.enter_context(self._entering(forest))
+            stack.enter_context(self._entering(forest, lower))
             stack.enter_context(self._scaling(forest, examples))
-            stack.enter_context(in_blocks(self._model, forest, first=self._depth))
+            stack.enter_context(in_blocks(self._model, forest, first=lower.depth if lower else 0))
             if not everywhere:
                 stack.enter_context(only_read(self._layers[-1], keep))
             logits: torch.Tensor = self._model.module(
@@ -112,10 +136,10 @@ class ForestDecoder:
             ).logits[0]
         return logits[order.to(logits.device)] if len(keep) < len(columns) else logits
 
-    def _entering(self, forest: Forest) -> AbstractContextManager[None]:
-        if self._trunk is None:
+    def _entering(self, forest: Forest, lower: Lower | None) -> AbstractContextManager[None]:
+        if lower is None:
             return nullcontext()
-        return above(self._layers, self._depth, self._trunk.states(forest.nodes)[None])
+        return above(self._layers, lower.depth, lower.states(forest.nodes)[None])
 
     def _scaling(self, forest: Forest, examples: Sequence[Example]) -> AbstractContextManager[None]:
         if all(example.scale == 1 for example in examples):

@@ -115,7 +115,7 @@ def _fine_tuning(baseline: Baseline, rows: Mapping[Any, Any], progress: Callable
 
 
 def _state(folder: Path, lora: Lora) -> "State":
-    from cotune.training.adapter import load_state
+    from cotune.training.saved import load_state
 
     return load_state(folder, lora)
 

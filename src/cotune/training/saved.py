@@ -1,4 +1,4 @@
-"""Saved adapters: a folder that a training left behind, put on its model again."""
+"""Saved adapters: a folder that a training left behind, read and put on its model again."""
 
 import json
 import warnings
@@ -6,11 +6,15 @@ from pathlib import Path
 
 from peft import PeftModel
 from safetensors import SafetensorError
+from safetensors.torch import load_file
 
+from cotune.training.fingerprint import weight_files
+from cotune.training.lora import State
 from cotune.training.model import LanguageModel, quiet
 from cotune.training.origin import first_line
+from cotune.training.settings import Lora
 
-ADAPTER = "adapter_config.json"
+ADAPTER, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 MISSING = "missing adapter keys"
 """What peft warns of where weights have no place or a place has no weights."""
 
@@ -51,3 +55,22 @@ def put_on(model: LanguageModel, folder: Path) -> None:
             f"Cannot put the adapter {str(folder)!r} on the model {model.name!r}: {reason}. It was trained on "
             f"{said!r}; give that model, or save the adapter again."
         ) from error
+
+
+def load_state(folder: Path, lora: Lora) -> State:
+    """Gives the trained weights that `Adapter.save` wrote.
+
+    Raises:
+        FileNotFoundError: they are not there.
+        ValueError: they are damaged.
+    """
+    files = weight_files(folder) if lora.method == "full" else [folder / WEIGHTS]
+    state: State = {}
+    for file in files:
+        if not file.is_file():
+            raise FileNotFoundError(f"{str(file)!r} is not there; give the folder that `cotune train --out` wrote.")
+        try:
+            state |= load_file(file)
+        except SafetensorError as error:
+            raise ValueError(f"{str(file)!r} is damaged ({first_line(error)}). Copy it again.") from None
+    return state
