@@ -8,7 +8,7 @@ from benchmarks.balance.contestants import BASE
 from benchmarks.balance.pools import Pool
 from benchmarks.balance.row import Row
 from benchmarks.balance.stages import Entry, Rows, at_rate, rate, ratio, single_scores
-from benchmarks.balance.work import Case, Work
+from benchmarks.balance.work import FIRST_SEEDS, Case, Work
 from benchmarks.intervals import interval
 from cotune.composite import normalised, weighted_mean, worst_task
 from cotune.training.balance.choice import EQUAL
@@ -17,6 +17,7 @@ Interval = tuple[float, float, float]
 MEASURES = ("mean", "worst", "normalised", "loss")
 """Mean and least score over a pool's targets, mean of score / single-task score, mean test loss."""
 EVERYWHERE = "all pools"
+FRESH = f"{EVERYWHERE}, without the seeds that chose who gets more"
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,13 @@ class Table:
     suited: Mapping[str, Sequence[str]]
     rows: Rows
 
-    def lines(self, *, timed: bool, pools: Sequence[str], title: str) -> list[Line]:
-        """Gives a line for each contestant that suits one of `pools`, the best difference of the mean first."""
+    def lines(self, *, timed: bool, pools: Sequence[str], title: str, first: int = 0) -> list[Line]:
+        """Gives a line for each contestant that suits one of `pools`, the best difference of the mean first.
+
+        Seeds count from `first` on.
+        """
         names = dict.fromkeys(name for pool in pools for name in self.suited[pool])
-        made = [self._line(name, pools, timed, title) for name in names]
+        made = [self._line(name, pools, timed, title, first) for name in names]
         known = [line for line in made if line.runs]
         return sorted(known, key=lambda line: -line.minus["mean"][0])
 
@@ -67,12 +71,12 @@ class Table:
 
     def reached(self, pool: Pool, contestant: str) -> dict[str, float]:
         """Gives the scores of a contestant at equal tokens by target, means over seeds."""
-        rows = list(self._rows(Entry(pool.name, contestant), timed=False).values())
+        rows = list(self._rows(Entry(pool.name, contestant), False, 0).values())
         return {name: mean(row.report[name] for row in rows if not row.error) for name in pool.targets}
 
-    def _line(self, name: str, pools: Sequence[str], timed: bool, title: str) -> Line:
-        mine = {pool: self._rows(Entry(pool, name), timed) for pool in pools if name in self.suited[pool]}
-        theirs = {pool: self._rows(Entry(pool, EQUAL), timed) for pool in mine}
+    def _line(self, name: str, pools: Sequence[str], timed: bool, title: str, first: int) -> Line:
+        mine = {pool: self._rows(Entry(pool, name), timed, first) for pool in pools if name in self.suited[pool]}
+        theirs = {pool: self._rows(Entry(pool, EQUAL), timed, first) for pool in mine}
         ended = {(pool, seed): row for pool, rows in mine.items() for seed, row in rows.items() if not row.error}
         pairs = [
             (self._measured(pool, row), self._measured(pool, theirs[pool][seed]))
@@ -94,9 +98,9 @@ class Table:
             ratio(name, self.rows),
         )
 
-    def _rows(self, entry: Entry, timed: bool) -> dict[int, Row]:
-        """Gives the rows at the chosen rate by seed, as far as there are any."""
-        cases = at_rate([entry], self.rows, self.work, range(self.work.seeds), timed=timed)
+    def _rows(self, entry: Entry, timed: bool, first: int) -> dict[int, Row]:
+        """Gives the rows at the chosen rate by seed, as far as there are any, from the seed `first` on."""
+        cases = at_rate([entry], self.rows, self.work, range(first, self.work.seeds), timed=timed)
         return {case.seed: self.rows[case] for case in cases if case in self.rows}
 
     def _measured(self, name: str, row: Row) -> dict[str, float]:
@@ -116,10 +120,16 @@ def differences(lines: Sequence[Line]) -> dict[str, Interval]:
 
 
 def tables(table: Table, *, timed: bool) -> Iterator[tuple[str, list[Line]]]:
-    """Yields a title and the lines of all pools together, then of each."""
+    """Yields a title and the lines of all pools together, then of each.
+
+    Those who get more than the first seeds are chosen by these, and look better there than they are: what the other
+    seeds say alone follows.
+    """
     names = [pool.name for pool in table.pools]
     if len(names) > 1:
         yield EVERYWHERE, table.lines(timed=timed, pools=names, title=EVERYWHERE)
+    if len(names) > 1 and table.work.seeds > FIRST_SEEDS:
+        yield FRESH, table.lines(timed=timed, pools=names, title=FRESH, first=FIRST_SEEDS)
     for name in names:
         yield name, table.lines(timed=timed, pools=[name], title=name)
 

@@ -10,7 +10,7 @@ from benchmarks.balance import code
 from benchmarks.balance.contestants import BASE, BASELINES, SINGLE, chosen, known, obstacle
 from benchmarks.balance.costs import costs, costs_page
 from benchmarks.balance.done import Done
-from benchmarks.balance.figures import Table
+from benchmarks.balance.figures import EVERYWHERE, FRESH, Table, tables
 from benchmarks.balance.pools import CHOOSE, POOLS, REPORT, balanced, opened
 from benchmarks.balance.recheck import recheck
 from benchmarks.balance.row import Row
@@ -167,6 +167,22 @@ def test_figures_are_differences_between_trainings_of_one_seed():
     lost = Table(WORK, [pool()], {"mixed": [EQUAL, "coba"]}, {**rows, case: replace(rows[case], error="no memory")})
     coba = next(line for line in lost.lines(timed=False, pools=["mixed"], title="") if line.contestant == "coba")
     assert coba.runs + coba.failed == 2
+
+
+def test_what_seeds_that_chose_nobody_say_stands_apart():
+    """On seeds 0 and 1 `coba` scores 0.7 and equal weights 0.6; on seed 2 it is 0.5 and 0.6."""
+    later = {EQUAL: Case("mixed", EQUAL, 0.1, 2, 1000), "coba": Case("mixed", "coba", 0.2, 2, 1000)}
+    rows = {**rows_of(WORK), **{case: row(case, 0.5, 0.6 if name == EQUAL else 0.5) for name, case in later.items()}}
+    suited = {"mixed": [EQUAL, "coba"], "wrong": []}
+    found = dict(tables(Table(WORK, opened(["mixed", "wrong"], TINY, None), suited, rows), timed=False))
+    assert list(found) == [EVERYWHERE, FRESH, "mixed", "wrong"]
+    figures = {
+        title: {line.contestant: (line.runs, line.minus["mean"][0]) for line in lines} for title, lines in found.items()
+    }
+    assert figures[EVERYWHERE]["coba"] == (3, pytest.approx(0.1 / 3))
+    assert figures[FRESH]["coba"] == (1, pytest.approx(-0.1))
+    few = Table(replace(WORK, seeds=2), opened(["mixed", "wrong"], TINY, None), suited, rows)
+    assert FRESH not in dict(tables(few, timed=False))
 
 
 def test_who_may_be_the_best_goes_on():
