@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,17 @@ def start(*arguments: object, seconds: float = 0, **more: object) -> "subprocess
     environment = {**os.environ, "TRAINER_SECONDS": str(seconds), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", "from cotune.cli import main; main()", *map(str, arguments)]
     return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
+
+
+def stop_in(stage: str, *arguments: object) -> "tuple[int, list[str]]":
+    """Presses Ctrl-C once cotune says that it is in `stage`; gives its exit code and what it said after that."""
+    process = start(*arguments)
+    for line in process.stderr:
+        if line.startswith(stage):
+            break
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    return process.returncode, err.splitlines()
 
 
 def write_pool(folder: Path, names: tuple[str, ...] = ("animals", "fruits", "sounds"), rows: int = 60) -> Path:

@@ -1,11 +1,10 @@
 """`cotune elements` writes datasets that a study can name, whole or not at all."""
 
 import json
-import signal
 
 import pytest
 import yaml
-from programs import start
+from programs import stop_in
 
 SMALL = {
     "budget": {"tokens": 1000},
@@ -69,13 +68,8 @@ def test_a_dry_run_says_how_much_and_asks_nothing(study, cotune):
 @pytest.mark.slow
 def test_what_is_stopped_leaves_no_folder(study):
     many = [word for number in range(40) for word in ("--element", f"word {number}")]  # it is to be there still
-    process = start(*ASK, "--out", "stopped", "--rounds", "9", *many)
-    for line in process.stderr:
-        if line.startswith("asking "):
-            break
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert (process.returncode, err.splitlines()[-1]) == (130, "Stopped.")
+    code, said = stop_in("asking ", *ASK, "--out", "stopped", "--rounds", "9", *many)
+    assert (code, said[-1]) == (130, "Stopped.")
     assert [path.name for path in study.iterdir() if "stopped" in path.name] == []
 
 

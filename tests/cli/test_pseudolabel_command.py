@@ -2,11 +2,10 @@
 
 import json
 import random
-import signal
 
 import pytest
 import yaml
-from programs import start
+from programs import stop_in
 
 SMALL = {
     "budget": {"steps": 4},
@@ -68,7 +67,7 @@ def test_what_is_printed_can_be_added_and_trained(study, adapter, cotune):
     trained = cotune("train", "more.yaml", "--mix", "animals,animals-new", "--out", "both", "--json")
     assert trained.code == 0, trained.err
     line = cotune("pseudolabel", "more.yaml", *LABEL[2:], "--out", "again/Animals-new")
-    assert (line.code, "has a dataset 'Animals-new' already" in line.errors[0]) == (2, True)
+    assert (line.code, "has datasets ['Animals-new'] already" in line.errors[0]) == (2, True)
 
     text = cotune(*LABEL, "--adapter", adapter, "--stage", "9", "--stages", "9", "--threshold", "0.5", "--out", "x")
     assert (text.code, "leave out --threshold" in text.errors[0]) == (2, True)
@@ -119,13 +118,8 @@ def test_what_is_stopped_leaves_no_folder(study):
     (study / "many.jsonl").write_text(
         "".join(json.dumps({"text": f"row {n} " + "x " * 60}) + "\n" for n in range(3000))
     )
-    process = start(*LABEL[:-1], "many.jsonl", "--out", "stopped")
-    for line in process.stderr:
-        if line.startswith("labelling "):
-            break
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert (process.returncode, err.splitlines()[-1]) == (130, "Stopped.")
+    code, said = stop_in("labelling ", *LABEL[:-1], "many.jsonl", "--out", "stopped")
+    assert (code, said[-1]) == (130, "Stopped.")
     assert [path.name for path in study.iterdir() if "stopped" in path.name] == []
 
 
@@ -144,7 +138,7 @@ def test_what_is_stopped_leaves_no_folder(study):
         (("--stage", "3", "--stages", "2"), "with T of 1 to N; got 3 and 2"),
         (("--stage", "1", "--stages", "2", "--threshold", "0.8"), "--stage 1 sets the threshold, 0.9"),
         (("--out", "data"), "'data' is there already"),
-        (("--out", "elsewhere/animals"), "has a dataset 'animals' already"),
+        (("--out", "elsewhere/animals"), "has datasets ['animals'] already"),
         (("model=none",), "'none'"),
     ],
 )

@@ -8,14 +8,13 @@ import torch
 from test_losses import CHEAP, ECHO, GROUP, fine_tune, trial
 
 from cotune import Mixture, Request
-from cotune.training import Balance, Budget, Curriculum, FineTune, Lora, Mixing, Scoring, TaskTrain, Train
+from cotune.training import Balance, Budget, Curriculum, FineTune, Lora, Mixing, TaskTrain, Train
 from cotune.training.example import Example
 from cotune.training.loop import Descent
 from cotune.training.loss.center import Centers, center
 from cotune.training.loss.lasting import Kept, Lasting
 from cotune.training.losses import answer_token_losses
 from cotune.training.rungs import Course, Halt
-from cotune.trial import Stop
 
 CAT, DOG = (1, 0), (2, 0)
 ROWS = [Example("t", "a", (5,), CAT), Example("u", "b", (5,), CAT), Example("t", "c", (5,), DOG)]
@@ -144,30 +143,6 @@ def test_a_later_dataset_with_the_same_labels_comes_to_the_centers_of_the_first(
     assert len(first) == 2  # by label, not by dataset
     assert all(torch.equal(first[answer], same[answer]) for answer in first)
     assert pulled < 0.8 * left
-
-
-def halting(model, **options):
-    train = Train(lr=5e-3, batch_examples=6, max_length=64, loss_options=options, loss="center")
-    train = replace(train, overrides={"echo": TaskTrain(loss="cross_entropy")})
-    changes = {"budget": Budget(steps=8), "lora": Lora(rank=4, layers="top-2"), "scoring": Scoring(dev_rows=6)}
-    return fine_tune(model, train, tasks=(tiny.group_task(), tiny.echo_task()), **changes)
-
-
-def outcome(found):
-    return found.results, found.train_loss, found.exposure, found.error
-
-
-def test_a_stopped_trial_that_goes_on_equals_one_that_was_never_stopped(base):
-    """Other trials in between have their own centers, and a look at a curve moves none."""
-    request = Request(Mixture.of(["group", "echo"]))
-    (whole,) = halting(base)([request])
-    stopping = halting(base)
-    (stopped,) = stopping([replace(request, stop=Stop((("group", 1.0),), ((0.5, 0.0),)))])
-    assert (stopped.reached, len(stopped.train_loss)) == (0.5, 4)
-    (other,) = stopping([replace(request, seed=1)])
-    (resumed,) = stopping([request])
-    assert outcome(resumed) == outcome(whole)
-    assert outcome(other) == outcome(next(iter(halting(base)([replace(request, seed=1)]))))
 
 
 def test_a_training(random_base):

@@ -9,14 +9,13 @@ import torch
 from test_losses import CHEAP, ECHO, GROUP, fine_tune, trial
 
 from cotune import Mixture, Request
-from cotune.training import Balance, Budget, FineTune, Lora, Mixing, Scoring, TaskTrain, Train
+from cotune.training import Balance, Budget, FineTune, Lora, Mixing, TaskTrain, Train
 from cotune.training.example import Example
 from cotune.training.loop import Descent
 from cotune.training.loss.hard_negatives import Bank, Beside, Held, Negatives, hard_negatives, is_easy
 from cotune.training.loss.lasting import Kept, Lasting
 from cotune.training.losses import answer_token_losses
 from cotune.training.rungs import Course, Halt
-from cotune.trial import Stop
 
 CAT, DOG = (1, 0), (2, 0)
 ROWS = [Example("t", "a", (5,), CAT), Example("t", "b", (5,), CAT), Example("t", "c", (5,), DOG)]
@@ -230,31 +229,6 @@ def test_labels_come_to_lie_apart_and_more_so_with_hard_negatives_than_with_the_
     plain, batch = apart(base, "cross_entropy"), apart(base, "hard_negatives", negatives=0)
     assert batch > plain + 0.3
     assert apart(base, "hard_negatives") > batch + 0.2
-
-
-def halting(model, **options):
-    train = Train(lr=5e-3, batch_examples=6, max_length=64, loss_options=options, loss="hard_negatives")
-    train = replace(train, overrides={"echo": TaskTrain(loss="cross_entropy")})
-    changes = {"budget": Budget(steps=24), "lora": Lora(rank=4, layers="top-2"), "scoring": Scoring(dev_rows=6)}
-    return fine_tune(model, train, tasks=(tiny.group_task(rows=12), tiny.echo_task()), **changes)
-
-
-def outcome(found):
-    return found.results, found.train_loss, found.exposure, found.error
-
-
-def test_a_stopped_trial_that_goes_on_equals_one_that_was_never_stopped(base):
-    """Rows come again after the stop, so that what they hold from before it counts; other trials have their own."""
-    request = Request(Mixture.of(["group", "echo"]))
-    (whole,) = halting(base, every=2)([request])
-    stopping = halting(base, every=2)
-    (stopped,) = stopping([replace(request, stop=Stop((("group", 1.0),), ((0.5, 0.0),)))])
-    assert (stopped.reached, len(stopped.train_loss)) == (0.5, 12)
-    (other,) = stopping([replace(request, seed=1)])
-    (resumed,) = stopping([request])
-    assert outcome(resumed) == outcome(whole)
-    assert outcome(other) == outcome(next(iter(halting(base, every=2)([replace(request, seed=1)]))))
-    assert whole.exposure["group"].epochs > 2
 
 
 def test_a_training(random_base):

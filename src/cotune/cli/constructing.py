@@ -1,6 +1,5 @@
 """One call of `cotune elements`: what is asked, written and told."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from cotune.cli.console import Json, plain, print_json, print_table, print_text, shorten
 from cotune.cli.errors import OK, one_line
-from cotune.cli.opening import Opened
 from cotune.cli.screen import Screen
-from cotune.cli.stages import Stages, load_problem
-from cotune.cli.unfinished import check_out, unfinished, whole
+from cotune.cli.stages import Stages
+from cotune.cli.subject import Subject
+from cotune.cli.unfinished import unfinished, whole
 from cotune.config.dump import one_line_yaml
-from cotune.problem import check_names
 from cotune.task import Split, Task
 from cotune.tasks.elements import Item, check_elements, element_dataset, question, text_of, write_elements
 from cotune.trial import Progress
@@ -43,11 +41,10 @@ class Written:
 class Constructing:
     """One call of `cotune elements`."""
 
-    opened: Opened
+    subject: Subject
     task: Task
     elements: tuple[str, ...]
     drawn: "Drawn"
-    out: Path
     rounds: int
     seed: int
     quiet: bool
@@ -55,33 +52,26 @@ class Constructing:
     @classmethod
     def prepare(
         cls,
-        opened: Opened,
-        name: str,
+        subject: Subject,
         elements: tuple[str, ...],
         *,
-        out: Path,
         rows: int | None,
         rounds: int,
         seed: int,
         data: Path | None,
         quiet: bool,
     ) -> "Constructing":
-        """Checks names and folder, loads the data and draws the rows.
+        """Loads the data and draws the rows.
 
         Raises:
-            FileNotFoundError, ValueError: a dataset is not there or breaks a rule; `out` has something in it.
+            FileNotFoundError, ValueError: a dataset is not there or breaks a rule.
         """
-        names = [entry.name for entry in opened.config.datasets]
-        check_names([name], names, "--dataset")
-        check_out(out)
-        task = next(task for task in load_problem(opened, data=data, quiet=quiet).tasks if task.name == name)
+        task, _ = subject.load(data=data, quiet=quiet)
         check_elements(task, elements)
-        taken = sorted({element_dataset(task, element) for element in elements} & set(names))
-        if taken:
-            raise ValueError(f"The study has datasets {taken} already; ask for another --element.")
+        subject.check_new((element_dataset(task, element) for element in elements), "ask for another --element")
         from cotune.training.elements import draw
 
-        return cls(opened, task, elements, draw(task, count=rows, seed=seed), out, rounds, seed, quiet)
+        return cls(subject, task, elements, draw(task, count=rows, seed=seed), rounds, seed, quiet)
 
     def preview(self) -> int:
         """Prints how much would be asked, and the first question for each element; asks and writes nothing."""
@@ -90,30 +80,30 @@ class Constructing:
         first = text_of(self.task, self.drawn.train[0])
         questions = {element: question(element, first) for element in self.elements}
         if self.quiet:
-            facts: dict[str, Json] = {"out": str(self.out), "model": self.opened.config.model, "questions": questions}
+            facts: dict[str, Json] = {"out": str(self.subject.out), "model": self.subject.model, "questions": questions}
             print_json(facts | {"rows": self._rows, "least_outputs": least, "most_outputs": most})
             return OK
         print_text(
-            f"Would ask {self.opened.config.model} for {', '.join(self.elements)} of {rows:,} rows of {self.task.name} "
+            f"Would ask {self.subject.model} for {', '.join(self.elements)} of {rows:,} rows of {self.task.name} "
             f"({_splits(self._rows)}): {least:,} outputs, up to {most:,} if {self.rounds} rounds refine all, and "
             f"the likelihoods of {len(self.task.labels)} labels after each."
         )
         for element, text in questions.items():
             print_text(f"  {element}: {shorten(one_line(text), 300)}")
-        print_text(f"Nothing was asked. It would be written to {self.out}.")
+        print_text(f"Nothing was asked. It would be written to {self.subject.out}.")
         return OK
 
     def run(self) -> int:
         """Asks, writes the datasets and tells what to add to the study."""
-        with unfinished(self.out) as scratch, whole(scratch):
+        with unfinished(self.subject.out) as scratch, whole(scratch):
             model, items = self._asked()
             written = [self._write(scratch, element, model, items) for element in self.elements]
         entries = [self._entry(one.name) for one in written]
         if self.quiet:
-            print_json({"out": str(self.out), "written": plain(written), "datasets": plain(entries)})
+            print_json({"out": str(self.subject.out), "written": plain(written), "datasets": plain(entries)})
             return OK
         _show(written)
-        print_text(f"\nWrote {self.out}. {ADVICE} Then add to train and datasets of the study:\n")
+        print_text(f"\nWrote {self.subject.out}. {ADVICE} Then add to train and datasets of the study:\n")
         print_text("train:\n  balancer: mt_isa\ndatasets:")
         for entry in entries:
             print_text(f"  - {one_line_yaml(entry)}")
@@ -127,13 +117,11 @@ class Constructing:
         """Gives the model's name and the items of each split."""
         from cotune.training.elements import construct, load_asker
 
-        config, total = self.opened.config, sum(map(len, self.drawn))
+        config, total = self.subject.opened.config, sum(map(len, self.drawn))
         rows = [row for part in self.drawn for row in part]
         with Screen(quiet=self.quiet) as screen:
             tell = Stages(screen).tell
-            asker = load_asker(
-                config.model, config.train, max_length=config.train.length_of(self.task.name), progress=tell
-            )
+            asker = load_asker(config.model, config.train, max_length=self.subject.max_length, progress=tell)
             stage = f"asking {asker.name} for {', '.join(self.elements)}"
             tell(Progress(None, stage, 0, total))
             made = construct(
@@ -164,7 +152,7 @@ class Constructing:
 
     def _entry(self, name: str) -> dict[str, Json]:
         """Gives the entry of a dataset in the study."""
-        path = Path(os.path.relpath(self.out / name, self.opened.base)).as_posix()
+        path = self.subject.path_of(self.subject.out / name)
         return {"name": name, "path": path, "kind": "generation", "columns": {"confidence": "confidence"}}
 
 

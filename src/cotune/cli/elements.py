@@ -43,14 +43,13 @@ def elements(
     """
     from cotune.cli.constructing import Constructing
     from cotune.cli.opening import open_study
+    from cotune.cli.subject import Subject
     from cotune.tasks.elements import ELEMENTS
 
     changes = [*(overrides or ()), *([] if model is None else [f"model={model}"])]
     work = Constructing.prepare(
-        open_study(study, changes),
-        dataset,
+        Subject.checked(open_study(study, changes), dataset, out),
         tuple(element or ELEMENTS),
-        out=out,
         rows=rows,
         rounds=rounds,
         seed=seed,

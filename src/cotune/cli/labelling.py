@@ -1,19 +1,16 @@
 """One call of `cotune pseudolabel`: what is labelled, kept, written and told."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cotune.cli.console import Json, plain, print_json, print_table, print_text
 from cotune.cli.errors import OK, say
-from cotune.cli.opening import Opened
 from cotune.cli.screen import Screen
-from cotune.cli.stages import Stages, load_problem
-from cotune.cli.unfinished import check_out, unfinished, whole
+from cotune.cli.stages import Stages
+from cotune.cli.subject import Subject
+from cotune.cli.unfinished import unfinished, whole
 from cotune.config.dump import one_line_yaml
-from cotune.config.pool import Entry
-from cotune.problem import check_names
 from cotune.task import Row, Task, check_name
 from cotune.tasks.pseudolabels import (
     Guess,
@@ -76,13 +73,12 @@ def bar_of(threshold: float | None, stage: int | None, stages: int | None) -> Ba
 class Labelling:
     """One call of `cotune pseudolabel`; `read` and `answered` count the rows of the file, and those with an answer."""
 
-    opened: Opened
+    subject: Subject
     task: Task
     sifted: Sifted
     read: int
     answered: int
     bar: Bar
-    out: Path
     adapter: Path | None
     seed: int
     quiet: bool
@@ -90,37 +86,31 @@ class Labelling:
     @classmethod
     def prepare(
         cls,
-        opened: Opened,
-        name: str,
+        subject: Subject,
         file: Path,
         bar: Bar,
         *,
-        out: Path,
         adapter: Path | None,
         seed: int,
         data: Path | None,
         quiet: bool,
     ) -> "Labelling":
-        """Checks names and folders, loads the data, and reads the rows without those that are known.
+        """Checks name and adapter, loads the data, and reads the rows without those that are known.
 
         Raises:
-            FileNotFoundError, ValueError: a dataset, the rows or the adapter are not there or break a rule; `out` has
-                something in it.
+            FileNotFoundError, ValueError: a dataset, the rows or the adapter are not there or break a rule.
         """
-        entries = {entry.name: entry for entry in opened.config.datasets}
-        check_names([name], list(entries), "--dataset")
-        check_out(out)
-        _check_new(out.name, list(entries))
+        check_name(subject.out.name)
+        subject.check_new([subject.out.name], "the last part of --out names the new one")
         _check_trained(adapter)
-        pool = load_problem(opened, data=data, quiet=quiet).tasks
-        task = next(task for task in pool if task.name == name)
+        task, pool = subject.load(data=data, quiet=quiet)
         check_labelled(task)
         if len(task.rows.get("dev", ())) < 2:
-            raise ValueError(f"Dataset {name!r} has fewer than two dev rows; pseudo-labels are judged on them.")
-        is_replaced = data is not None and (data / name).is_dir()
-        found = read_unlabelled(file, task, {} if is_replaced else _columns(entries[name]))
-        sifted = sift(found.rows, task, pool, opened.config.leaks)
-        return cls(opened, task, sifted, len(found.rows), found.answered, bar, out, adapter, seed, quiet)
+            raise ValueError(f"Dataset {task.name!r} has fewer than two dev rows; pseudo-labels are judged on them.")
+        is_replaced = data is not None and (data / task.name).is_dir()
+        found = read_unlabelled(file, task, {} if is_replaced else _columns(subject))
+        sifted = sift(found.rows, task, pool, subject.opened.config.leaks)
+        return cls(subject, task, sifted, len(found.rows), found.answered, bar, adapter, seed, quiet)
 
     def preview(self) -> int:
         """Prints how much would be read, and the threshold; labels and writes nothing."""
@@ -136,7 +126,7 @@ class Labelling:
         if thresholds:
             print_text(f"Thresholds by stage: {', '.join(f'{value:.4g}' for value in thresholds)}.")
         self._tell_left_out()
-        print_text(f"Nothing was labelled. It would be written to {self.out}.")
+        print_text(f"Nothing was labelled. It would be written to {self.subject.out}.")
         return OK
 
     def run(self) -> int:
@@ -145,7 +135,7 @@ class Labelling:
         Raises:
             ValueError: no row is sure enough.
         """
-        with unfinished(self.out) as scratch, whole(scratch):
+        with unfinished(self.subject.out) as scratch, whole(scratch):
             model, guesses, judged = self._guessed()
             kept, right = sure(guesses, self.bar.threshold), precision(judged, self.bar.threshold)
             if not kept:
@@ -156,7 +146,8 @@ class Labelling:
                 )
             lines = self._lines(kept)
             self._write(scratch, model, kept, lines, right)
-        entry = plain(pool_entry(self.task, self.out.name, self._path))
+        out = self.subject.out
+        entry = plain(pool_entry(self.task, out.name, self.subject.path_of(out)))
         if self.quiet:
             print_json(
                 {
@@ -170,7 +161,7 @@ class Labelling:
             )
             return OK
         self._show(kept, lines, right)
-        print_text(f"\nWrote {self.out}. {NOTE} Then add to the datasets of the study:\n")
+        print_text(f"\nWrote {self.subject.out}. {NOTE} Then add to the datasets of the study:\n")
         print_text(f"datasets:\n  - {one_line_yaml(entry)}")
         return OK
 
@@ -178,7 +169,7 @@ class Labelling:
     def _facts(self) -> dict[str, Json]:
         left_out = {"leaked": self.sifted.leaked, "labelled": self.sifted.labelled, "repeated": self.sifted.repeated}
         return {
-            "out": str(self.out),
+            "out": str(self.subject.out),
             "threshold": self.bar.threshold,
             "stage": self.bar.stage,
             "stages": self.bar.stages,
@@ -188,22 +179,19 @@ class Labelling:
             "rows": len(self.sifted.rows),
         }
 
-    @property
-    def _path(self) -> str:
-        return Path(os.path.relpath(self.out, self.opened.base)).as_posix()
-
     def _guessed(self) -> tuple[str, list[Guess], list[Guess]]:
         """Gives the model's name and the guesses of the rows and of the dev rows."""
         from cotune.training.elements import load_asker
         from cotune.training.pseudolabels import guess
         from cotune.training.saved import base_of, is_adapter
 
-        config, name = self.opened.config, self.task.name
+        config, name = self.subject.opened.config, self.task.name
         rows: list[Row] = [*self.sifted.rows, *self.task.rows["dev"]]
         with Screen(quiet=self.quiet) as screen:
             tell = Stages(screen).tell
-            length = config.train.length_of(name)
-            asker = load_asker(config.model, config.train, max_length=length, trained=self.adapter, progress=tell)
+            asker = load_asker(
+                config.model, config.train, max_length=self.subject.max_length, trained=self.adapter, progress=tell
+            )
             if self.adapter and is_adapter(self.adapter) and (base := base_of(self.adapter)) != asker.name:
                 say(f"The adapter says that it was trained on {base!r}; the study's model is {asker.name!r}.")
             stage = f"labelling rows of {name}"
@@ -224,7 +212,7 @@ class Labelling:
         dev, test = held_rows(self.task, len(kept), seed=self.seed)
         facts = {key: value for key, value in self._facts.items() if key != "out"}
         about: Mapping[str, object] = {
-            "name": self.out.name,
+            "name": self.subject.out.name,
             "source": f"labelled by {model} for {self.task.name} ({self.task.source})",
             "notes": "Pseudo-labels that a model gave rows without answers, by `cotune pseudolabel`. dev and test are "
             f"of the dev rows of {self.task.name}, with their gold labels.",
@@ -269,14 +257,9 @@ def _judged(right: Precision, rows: int) -> str:
     )
 
 
-def _columns(entry: Entry) -> Mapping[str, str]:
+def _columns(subject: Subject) -> Mapping[str, str]:
+    entry = next(entry for entry in subject.opened.config.datasets if entry.name == subject.name)
     return {} if isinstance(entry, Task) else entry.columns
-
-
-def _check_new(name: str, known: Sequence[str]) -> None:
-    check_name(name)
-    if name.casefold() in {other.casefold() for other in known}:
-        raise ValueError(f"The study has a dataset {name!r} already; the last part of --out names the new one.")
 
 
 def _check_trained(folder: Path | None) -> None:

@@ -49,13 +49,12 @@ def pseudolabel(
     """
     from cotune.cli.labelling import Labelling, bar_of
     from cotune.cli.opening import open_study
+    from cotune.cli.subject import Subject
 
     work = Labelling.prepare(
-        open_study(study, overrides or ()),
-        dataset,
+        Subject.checked(open_study(study, overrides or ()), dataset, out),
         rows,
         bar_of(threshold, stage, stages),
-        out=out,
         adapter=adapter,
         seed=seed,
         data=data,

@@ -41,12 +41,11 @@ def reuse(
     """
     from cotune.cli.opening import open_study
     from cotune.cli.reusing import Reusing
+    from cotune.cli.subject import Subject
 
     work = Reusing.prepare(
-        open_study(study, overrides or ()),
-        dataset,
+        Subject.checked(open_study(study, overrides or ()), dataset, out),
         tuple(adapters),
-        out=out,
         rows=rows,
         passes=passes,
         seed=seed,

@@ -11,12 +11,11 @@ from cotune import __version__
 from cotune.cache import cache_root
 from cotune.cli.console import Json, print_json, print_table, print_text
 from cotune.cli.errors import OK
-from cotune.cli.opening import Opened
 from cotune.cli.reused import facts_of, print_found
 from cotune.cli.screen import Screen
-from cotune.cli.stages import Stages, load_problem
-from cotune.cli.unfinished import check_out, unfinished, whole
-from cotune.problem import check_names
+from cotune.cli.stages import Stages
+from cotune.cli.subject import Subject
+from cotune.cli.unfinished import unfinished, whole
 from cotune.task import Task
 
 if TYPE_CHECKING:
@@ -32,11 +31,10 @@ NO_PICK = "No adapter lowers the loss on the train rows in any layer: take the m
 class Reusing:
     """One call of `cotune reuse`; `folders` are the adapters'."""
 
-    opened: Opened
+    subject: Subject
     task: Task
     folders: tuple[Path, ...]
     drawn: "Drawn"
-    out: Path
     passes: int
     seed: int
     quiet: bool
@@ -44,38 +42,35 @@ class Reusing:
     @classmethod
     def prepare(
         cls,
-        opened: Opened,
-        name: str,
+        subject: Subject,
         adapters: tuple[Path, ...],
         *,
-        out: Path,
         rows: int,
         passes: int,
         seed: int,
         data: Path | None,
         quiet: bool,
     ) -> "Reusing":
-        """Checks names and folders, loads the data and draws the rows.
+        """Finds the adapters, loads the data and draws the rows.
 
         Raises:
-            FileNotFoundError, ValueError: a dataset or an adapter is not there or breaks a rule; `out` has something in
-                it; the study has an evaluation of its own.
+            FileNotFoundError, ValueError: a dataset or an adapter is not there or breaks a rule; the study has an
+                evaluation of its own.
         """
-        if opened.config.evaluate is not None:
+        config = subject.opened.config
+        if config.evaluate is not None:
             raise ValueError(
-                f"This study has an evaluation of its own ({opened.config.evaluate}) and names no language model; "
+                f"This study has an evaluation of its own ({config.evaluate}) and names no language model; "
                 "`cotune reuse` puts adapters of one together."
             )
-        check_names([name], [entry.name for entry in opened.config.datasets], "--dataset")
-        check_out(out)
         from cotune.training.reuse.folders import find_adapters
         from cotune.training.reuse.search import draw
 
         folders = tuple(find_adapters(adapters))
-        task = next(task for task in load_problem(opened, data=data, quiet=quiet).tasks if task.name == name)
-        scoring = opened.config.scoring
+        task, _ = subject.load(data=data, quiet=quiet)
+        scoring = config.scoring
         drawn = draw(task, count=rows, dev=scoring.dev_rows, seed=seed, dev_seed=scoring.row_seed)
-        return cls(opened, task, folders, drawn, out, passes, seed, quiet)
+        return cls(subject, task, folders, drawn, passes, seed, quiet)
 
     def preview(self) -> int:
         """Prints the adapters and how often rows would be read at most; loads the model, reads and writes nothing."""
@@ -83,14 +78,15 @@ class Reusing:
             labels, options, most = shelf.labels, shelf.library.options, shelf.most_readings(self.passes)
         layers = {label: [at for at, own in enumerate(options) if number in own] for number, label in enumerate(labels)}
         if self.quiet:
-            facts: dict[str, Json] = {"out": str(self.out), "model": self.opened.config.model, "adapters": layers}
+            facts: dict[str, Json] = {"out": str(self.subject.out), "model": self.subject.model, "adapters": layers}
             print_json(facts | {"dataset": self.task.name, "rows": self._rows, "most_readings": most})
             return OK
         print_table(["adapter", "layers"], [[label, _spans(own)] for label, own in layers.items()])
         print_text(
             f"\nWould read {self._rows['train']:,} train rows of {self.task.name} under at most {most:,} picks, most "
             f"of them from the layer on that they change, and {self._rows['dev']:,} dev rows under at most "
-            f"{len(labels) + 2}. Test would stay unread.\nNothing was chosen. It would be written to {self.out}."
+            f"{len(labels) + 2}. Test would stay unread.\nNothing was chosen. It would be written to "
+            f"{self.subject.out}."
         )
         return OK
 
@@ -101,14 +97,14 @@ class Reusing:
             facts = self._facts() | facts_of(found, shelf.labels)
             is_written = found.pick.pick != found.none.pick
             if is_written:
-                with unfinished(self.out) as scratch, whole(scratch):
+                with unfinished(self.subject.out) as scratch, whole(scratch):
                     shelf.save(found.pick.pick, scratch)
                     (scratch / RECORD).write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", "utf-8")
         if self.quiet:
-            print_json(facts | {"out": str(self.out) if is_written else None})
+            print_json(facts | {"out": str(self.subject.out) if is_written else None})
             return OK
         print_found(found, shelf.labels)
-        where = f"Wrote {self.out}; {RECORD} in it says which layer is from where."
+        where = f"Wrote {self.subject.out}; {RECORD} in it says which layer is from where."
         print_text(f"\n{where if is_written else NO_PICK}")
         return OK
 
@@ -120,7 +116,7 @@ class Reusing:
         """Gives what the choice was made from."""
         return {
             "cotune": __version__,
-            "model": self.opened.config.model,
+            "model": self.subject.model,
             "dataset": self.task.name,
             "fingerprint": self.task.fingerprint,
             "seed": self.seed,
@@ -133,15 +129,14 @@ class Reusing:
         """Gives the library on its model, and what tells how far it is."""
         from cotune.training.reuse.search import opened
 
-        config = self.opened.config
+        config = self.subject.opened.config
         with Screen(quiet=self.quiet) as screen:
             tell = Stages(screen).tell
-            length = config.train.length_of(self.task.name)
             with opened(
                 config.model,
                 self.folders,
                 config.train,
-                max_length=length,
+                max_length=self.subject.max_length,
                 cache=cache_root() / "trunk",
                 tell=tell,
             ) as shelf:
