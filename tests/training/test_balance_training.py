@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tiny
 import torch
+from kept import SOON, differing, gone_on, halted, kept
 from test_decoders import made_examples
 
 from cotune import Mixture, Request
@@ -21,7 +22,7 @@ from cotune.training.lora import adapted
 from cotune.trial import Stop
 from cotune.trial_json import trial_from_json, trial_to_json
 
-GROUP, ECHO = tiny.group_task(), tiny.echo_task()
+GROUP, ECHO, FEW = tiny.group_task(), tiny.echo_task(), tiny.group_task("few", rows=24)
 CHEAP = Train(lr=5e-3, batch_examples=8, max_length=96)
 
 
@@ -139,6 +140,23 @@ def fine_tune(base, balancer, tasks=(GROUP, ECHO), **others):
     return FineTune(base, tasks, **{**options, **others})
 
 
+REMEMBERING = ("mftcoder_convergence", "uncertainty", "difficulty", "dwa", "coba", "igb", "igb2", "famo", "gradnorm")
+REMEMBERING += ("group_dro", "mt_isa", "private", "arml", "multibalance", "hyper_gradient", "dot")
+"""Balancers whose state changes from step to step."""
+OF_THREE = ("private", "arml", "multibalance", "hyper_gradient")
+"""Those that weigh datasets by size, weigh those that are no targets, or leave out one of two throughout."""
+
+
+def soon(name):
+    """Gives the choice of a balancer that goes by what it remembers within a few steps."""
+    return Balance(name, SOON.get(name, {}), every=2, rows=4)
+
+
+def is_uneven(trial, steps):
+    """Whether the datasets' weights differed somewhere within a slice of the recorded steps."""
+    return len({weights[steps] for weights in trial.balancing.weights.values()}) > 1
+
+
 def run(evaluate, *names):
     (trial,) = evaluate([Request(Mixture.of(names))])
     assert trial.error is None
@@ -162,19 +180,31 @@ def test_a_balanced_trial_repeats_itself_to_the_bit_and_says_its_weights(random_
 
 @pytest.mark.parametrize("name", PLACES)
 def test_a_balanced_trial_that_was_stopped_goes_on_as_if_it_had_not_been(random_base, name, installed):
+    """It would not without what its balancer remembers, if that is anything."""
     installed(name)
-    train = replace(CHEAP, balancer=Balance(name, every=2, rows=4))
-    lora = Lora(layers="top-2", dropout=0.2)
-    mixture = Mixture.of(["group", "echo"])
-    halting = fine_tune(random_base, train.balancer, budget=Budget(steps=6), lora=lora)
+    tasks = (GROUP, ECHO, FEW) if name in OF_THREE else (GROUP, ECHO)
+    choice, mixture = soon(name), Mixture.of([task.name for task in tasks])
+    options = {"budget": Budget(steps=6), "lora": Lora(layers="top-2", dropout=0.2), "tasks": tasks}
+    halting = fine_tune(random_base, choice, **options)
     (stopped,) = halting([Request(mixture, stop=Stop((("group", 1.0),), ((0.5, 0.0),)))])
     assert (stopped.reached, stopped.balancing.steps) == (0.5, (1, 2, 3))
-    (resumed,) = halting([Request(mixture)])
-    whole = run(fine_tune(random_base, train.balancer, budget=Budget(steps=6), lora=lora), "group", "echo")
+    halt = halted(halting, Request(mixture))
+    resumed = gone_on(halting, Request(mixture), halt)
+    whole = run(fine_tune(random_base, choice, **options), *mixture.names)
     assert replace(resumed, seconds=0.0, curve=()) == replace(whole, seconds=0.0)
     assert stopped.train_loss == whole.train_loss[:3]
     epochs = {task: exposure.epochs / exposure.examples for task, exposure in whole.exposure.items()}
     assert {task: seen.epochs / seen.examples for task, seen in stopped.exposure.items()} == pytest.approx(epochs)
+    rows = {task: len(examples) for task, examples in halting.engine._guides.rows(mixture.names)[0].items()}
+    fresh = made(choice).start(described(list(mixture.names), ["group"], rows))
+    if not differing(kept(halt.memory.state), fresh):
+        assert name not in REMEMBERING
+        return
+    assert name in REMEMBERING
+    assert is_uneven(whole, slice(3))
+    assert is_uneven(whole, slice(3, 6))
+    forgetful = gone_on(halting, Request(mixture), halt, state=fresh)
+    assert replace(forgetful, seconds=0.0, curve=()) != replace(whole, seconds=0.0)
 
 
 @pytest.mark.parametrize(("name", "options"), [("coba", {"warmup": 1}), ("mftcoder_convergence", {})])
@@ -199,10 +229,10 @@ def test_a_replay_from_the_recorded_validation_losses_gives_the_recorded_weights
 
 @pytest.mark.parametrize("name", ["dwa", "famo", "coba", "gradnorm"])
 def test_a_curve_changes_nothing_of_a_balanced_trial(random_base, name):
-    balancer = Balance(name, every=2, rows=4)
-    looked = run(fine_tune(random_base, balancer, scoring=Scoring(curve=2)), "group", "echo")
-    whole = run(fine_tune(random_base, balancer, scoring=Scoring()), "group", "echo")
+    looked = run(fine_tune(random_base, soon(name), scoring=Scoring(curve=2)), "group", "echo")
+    whole = run(fine_tune(random_base, soon(name), scoring=Scoring()), "group", "echo")
     assert len(looked.curve) == 2
+    assert is_uneven(whole, slice(2, 4))
     assert replace(looked, seconds=0.0, curve=()) == replace(whole, seconds=0.0)
 
 

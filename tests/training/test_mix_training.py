@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import tiny
 import torch
+from kept import differing, gone_on, halted, kept
 from test_decoders import made_examples
 
 from cotune import Mixture, Request
 from cotune.task import Row
 from cotune.training import Balance, Budget, Curriculum, FineTune, Lora, Mixing, Scoring, SizePolicy, Train
+from cotune.training.balance.fitting import described
 from cotune.training.forest_decoder import ForestDecoder
 from cotune.training.loop import Descent
 from cotune.training.lora import adapted
@@ -84,17 +86,53 @@ def test_a_trial_keeps_the_mean_influence_where_its_mixer_looks_at_gradients(ran
     assert found.influence["group"]["group"] > found.influence["group"]["echo"]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_mixed_trial_that_was_stopped_goes_on_as_if_it_had_not_been(random_base, name):
-    options = {"lora": Lora(layers="top-2", dropout=0.2), "budget": Budget(steps=8)}
-    halting = fine_tune(random_base, mixing(name), **options)
+STEADY = replace(CHEAP, schedule="constant", warmup=0)
+HALTED = {
+    "ama_r": (mixing("ama_r"), CHEAP, []),
+    "ama_s": (mixing("ama_s"), CHEAP, []),
+    "grape": (mixing("grape"), CHEAP, []),
+    "grape_offline": (mixing("grape_offline", every=1), CHEAP, []),
+    "bandit": (mixing("bandit"), CHEAP, []),
+    "doremi": (mixing("doremi"), CHEAP, []),
+    "aioli": (mixing("aioli", every=1, options={"hold": 1}), CHEAP, []),
+    "drop before": (mixing("drop", options={"looks": 2, "level": 0.5, "margin": -0.99}), CHEAP, [3]),
+    "drop after": (mixing("drop", options={"looks": 3, "level": 0.5, "margin": -0.99}), CHEAP, [5]),
+    "msft before": (mixing("msft", every=1, options={"patience": 2}), replace(STEADY, lr=0.5), [3]),
+    "msft after": (mixing("msft", every=1, options={"patience": 4}), replace(STEADY, lr=0.5), [5]),
+    "stop_and_go": (mixing("stop_and_go", every=1, options={"patience": 1, "gain": 0.03}), STEADY, []),
+}
+"""Mixers that act within eight steps: how, under which training, and before which steps they drop a dataset."""
+
+
+def test_each_mixer_is_halted():
+    assert {chosen.name for chosen, _, _ in HALTED.values()} == set(NAMES)
+
+
+@pytest.mark.parametrize("case", HALTED)
+def test_a_mixed_trial_that_was_stopped_goes_on_as_if_it_had_not_been(random_base, case):
+    """It would not without what its mixer remembers; a dataset is dropped before the halt, after it, or never."""
+    chosen, train, drops = HALTED[case]
+    options = {"lora": Lora(layers="top-2", dropout=0.2), "budget": Budget(steps=8), "train": train}
+    halting = fine_tune(random_base, chosen, **options)
     (stopped,) = halting([Request(BOTH, stop=Stop((("group", 1.0),), ((0.5, 0.0),)))])
     assert (stopped.reached, stopped.mixed.steps) == (0.5, (1, 2, 3, 4))
-    (resumed,) = halting([Request(BOTH)])
-    whole = run(fine_tune(random_base, mixing(name), **options))
+    halt = halted(halting, Request(BOTH))
+    resumed = gone_on(halting, Request(BOTH), halt)
+    whole = run(fine_tune(random_base, chosen, **options))
     assert replace(resumed, seconds=0.0, curve=()) == replace(whole, seconds=0.0)
     assert stopped.train_loss == whole.train_loss[:4]
     assert stopped.tokens == sum(line[3] for line in whole.mixed.tokens.values())
+    assert [step for step, _, _ in whole.mixed.dropped] == drops
+    for _, name, _ in stopped.mixed.dropped:
+        assert resumed.mixed.tokens[name][-1] == stopped.mixed.tokens[name][-1]
+    lines = whole.mixed.weights or whole.mixed.shares
+    assert lines["group"][4:] != lines["echo"][4:]
+    assert lines["group"][:4] != lines["echo"][:4] or (drops and drops[0] > 4)
+    rows = {name: len(examples) for name, examples in halting.engine._guides.rows(BOTH.names)[0].items()}
+    fresh = made(chosen).start(described(list(BOTH.names), ["group"], rows), np.array([0.5, 0.5]))
+    assert differing(kept(halt.memory.state), fresh)
+    forgetful = gone_on(halting, Request(BOTH), halt, state=fresh)
+    assert replace(forgetful, seconds=0.0, curve=()) != replace(whole, seconds=0.0)
 
 
 class Steady:

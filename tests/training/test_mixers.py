@@ -4,9 +4,9 @@ from itertools import count
 
 import numpy as np
 import pytest
+from kept import kept
 
 from cotune.training.balance.contract import Tasks
-from cotune.training.balance.saved import state_from_json, state_to_json
 from cotune.training.mix.aioli import Aioli
 from cotune.training.mix.ama_r import AmaR
 from cotune.training.mix.ama_s import AmaS
@@ -46,11 +46,11 @@ def influence(products, cosine=False):
 
 
 def trace(mixer, tasks, told, start=None):
-    """Gives the answers to steps that are told so; the state goes through JSON between any two."""
+    """Gives the answers to steps that are told so; the state is copied between any two."""
     state = mixer.start(tasks, tasks.equal if start is None else np.array(start))
     answers = []
     for step, more in enumerate(told, start=1):
-        answer, state = mixer.mix(signals(step, tasks, start=start, **more), state_from_json(state_to_json(state)))
+        answer, state = mixer.mix(signals(step, tasks, start=start, **more), kept(state))
         answers.append(answer)
     return answers
 
