@@ -418,6 +418,7 @@ def test_grape_puts_its_weight_on_the_helpful_source(schooled):
     )
     last = {name: line[-1] for name, line in trial.mixed.shares.items()}
     assert last["group"] + last["more"] >= 0.8
+    assert last["more"] >= 0.8 * (1 - last["group"])
     assert last["more"] > 3 * max(last[name] for name in ("turned", "guessed", "echo"))
 
 
