@@ -290,7 +290,7 @@ ARML = [
     ([[1.0, 1.0, 0.0], [1.0, 0.5, 0.0], [-1.0, 1.0, 0.5], [0.5, 0.0, 1.0]], (1, 2, 3)),
     ([[0.5, -1.0, 2.0], [1.0, 0.0, 1.0], [0.0, -1.0, 1.0]], (1, 2)),
     ([[2.0, 0.0, 0.0], [1.0, 1.0, 1.0], [3.0, 0.0, 0.0], [-2.0, 0.0, 1.0]], (1, 2, 3)),
-    ([[0.0, 1.0, 0.0], [0.0, 0.5, 0.5], [0.0, -2.0, 0.0], [0.0, 2.0, 1.0]], (1, 2, 3)),
+    ([[0.0, 8.0, 0.0], [0.0, 0.5, 0.5], [0.0, -2.0, 0.0], [0.0, 2.0, 1.0]], (1, 2, 3)),
 ]
 """Gradients of the target and of the helpers that are in the batch, and which those are."""
 
@@ -323,7 +323,7 @@ def test_arml_steps_down_on_the_simplex_by_hand():
         answer, state = balancer.weigh(signals(np.array([main, *rows]), present=present), state)
         np.testing.assert_allclose(answer.weights, [1 / 4, *(value / 4 for value in values)], atol=1e-6, rtol=0)
         path.append(values)
-    assert path[0] == pytest.approx([11 / 12, 25 / 24, 25 / 24])  # 3/4, 7/8 and 7/8 before the projection
+    assert path[0] == pytest.approx([23 / 24, 13 / 12, 23 / 24])  # 3/4, 7/8 and 3/4 before the projection
     assert any(0.0 in values for values in path)
     assert len({tuple(values) for values in path}) == 5
 
