@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from test_balance_gradients import COUNT, aligned, apart, cagrad, matrices, mgda, pcgrad, signals, tasks_of, upgrad
+from test_balance_gradients import COUNT, aligned, apart, cagrad, matrices, mgda, pcgrad, signals, tasks_of
 from test_balance_training import balanced, balanced_gradient, batches
 
 from cotune.training import Balance, Lora
@@ -50,7 +50,6 @@ def test_five_steps_by_hand():
         ("mgda", lambda matrix, _: mgda(matrix)),
         ("pcgrad", pcgrad),
         ("cagrad", lambda matrix, _: cagrad(matrix)),
-        ("upgrad", lambda matrix, _: upgrad(matrix)),
         ("aligned_mtl", lambda matrix, _: aligned(matrix, np.full(len(matrix), 1 / len(matrix)))),
     ],
 )
