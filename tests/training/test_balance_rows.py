@@ -292,6 +292,7 @@ def test_a_trial_tells_what_privacy_it_cost(random_base):
     found = run(fine_tune(random_base, Balance("private")), "group", "echo").balancing
     assert set(found.privacy) == {"group", "echo"}
     assert all(drawn > 0 and 0 < used < math.inf for used, drawn in found.privacy.values())
+    assert found.terms == {"delta": 1e-5, "clip": 1.0, "noise": 1.0}
 
 
 def test_no_row_moves_a_private_gradient_further_than_its_cut(random_base):
