@@ -1,4 +1,4 @@
-"""What a step costs under each balancer: `python -m benchmarks.balance_cost POOL [NAME ...] [--steps N] [--rounds N]`.
+"""What a step costs under each balancer, in time and in memory: `python -m benchmarks.balance_cost POOL [NAME ...]`.
 
 CPU seconds of the training alone, on one thread, with the trunk filled: each balancer's trainings stand between two of
 `equal`, and their ratio to the mean of those is what counts, so that the noise of a loaded machine cancels. Printed
@@ -8,6 +8,7 @@ the goal is met. The memory is the most that torch held at once beyond what it h
 
 import argparse
 import statistics
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ import torch
 from scipy.stats import binom
 from torch.profiler import ProfilerActivity, profile
 
+from benchmarks.provenance import provenance
 from cotune import Mixture, Request, load_tasks
 from cotune.training import Balance, Budget, FineTune, Train
 from cotune.training.balance.choice import EQUAL, PLACES, needs_of
@@ -52,6 +54,19 @@ class Cost:
             return "with losses after the step"
         return "with validation losses" if "validation" in needs else "loss weights"
 
+    @property
+    def name(self) -> str:
+        """The balancer, and where it takes gradients if not of the trained weights."""
+        return f"{self.choice.name}@hidden" if self.choice.at == "hidden" else self.choice.name
+
+    @property
+    def verdict(self) -> str:
+        """The goal of its kind and whether its median ratio meets it; "" where there is none."""
+        goal = GOALS.get(self.kind)
+        if goal is None:
+            return ""
+        return f"{goal:.2f}: {'met' if statistics.median(self.ratios) <= goal else 'missed'}"
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Prints a line for each balancer."""
@@ -61,17 +76,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--model", default="embedded")
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--markdown", type=Path, help="write the table here")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
     tasks = load_tasks(given.pool)
     train = Train(batch_tokens=1024, max_length=256)
     evaluate = FineTune(given.model, tasks, targets=(tasks[0].name,), budget=Budget(steps=given.steps), train=train)
-    print(f"{len(tasks)} datasets, {given.steps} steps of 1024 tokens, {given.rounds} rounds, one thread")
+    names = ", ".join(task.name for task in tasks)
+    work = f"{names}; {given.steps} steps of {train.batch_tokens} tokens, {given.rounds} rounds, one thread"
+    print(work)
     trained(evaluate, Balance())  # states of its rows are made once, and are no part of its peak
     plain = peak(evaluate, Balance())
     print(f"{EQUAL:22} {'':33} {plain / 2**20:7.1f} MiB at the peak")
+    costs = []
     for name in given.names:
-        print(line(measured(evaluate, chosen(name), steps=given.steps, rounds=given.rounds), plain), flush=True)
+        costs.append(measured(evaluate, chosen(name), steps=given.steps, rounds=given.rounds))
+        print(line(costs[-1], plain), flush=True)
+    if given.markdown:
+        given.markdown.write_text(page(work, costs, plain))
 
 
 def chosen(name: str) -> Balance:
@@ -95,13 +117,37 @@ def measured(evaluate: FineTune, choice: Balance, *, steps: int, rounds: int) ->
 
 def line(cost: Cost, plain: int) -> str:
     """Gives the line of a balancer; `plain` are the bytes of equal weights."""
-    name = f"{cost.choice.name}@hidden" if cost.choice.at == "hidden" else cost.choice.name
-    middle = statistics.median(cost.ratios)
-    low, high = interval(cost.ratios)
-    goal = GOALS.get(cost.kind)
-    verdict = "" if goal is None else f"; goal {goal:.2f}: {'met' if middle <= goal else 'missed'}"
     memory = f"{cost.peak / 2**20:7.1f} MiB at the peak (x{cost.peak / plain:.2f})"
-    return f"{name:22} {cost.seconds:6.3f} s, x{middle:.3f} [{low:.3f}, {high:.3f}] {memory}  {cost.kind}{verdict}"
+    verdict = f"; goal {cost.verdict}" if cost.verdict else ""
+    return f"{cost.name:22} {cost.seconds:6.3f} s, {times(cost.ratios)} {memory}  {cost.kind}{verdict}"
+
+
+def page(work: str, costs: Sequence[Cost], plain: int) -> str:
+    """Gives the table as Markdown, with where it comes from; `plain` are the bytes of equal weights."""
+    facts, command = provenance(), " ".join(["python -m benchmarks.balance_cost", *sys.argv[1:]])
+    rows = [
+        f"| {cost.name} | {cost.kind} | {times(cost.ratios)} | {cost.peak / 2**20:.0f} | x{cost.peak / plain:.2f} | "
+        f"{cost.verdict} |"
+        for cost in costs
+    ]
+    return (
+        "<!-- written by benchmarks/balance_cost; do not edit -->\n"
+        f"Processor seconds of a step and the most memory of a training beside the model, as multiples of those of "
+        f"`{EQUAL}` ({plain / 2**20:.0f} MiB): the median with its 95 % interval, or least and most where rounds are "
+        f"too few for one.\n\n{work}. `{command}` at commit {facts['commit']} on {facts['hardware']}.\n\n"
+        "| balancer | asks for | time of a step | MiB at the peak | memory | goal |\n|---|---|---|---|---|---|\n"
+        + "".join(f"{row}\n" for row in rows)
+    )
+
+
+def times(ratios: Sequence[float]) -> str:
+    """Gives the median with its interval.
+
+    >>> times([1.0, 3.0, 2.0])
+    'x2.000 [1.000, 3.000]'
+    """
+    low, high = interval(ratios)
+    return f"x{statistics.median(ratios):.3f} [{low:.3f}, {high:.3f}]"
 
 
 def interval(ratios: Sequence[float]) -> tuple[float, float]:

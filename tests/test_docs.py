@@ -185,3 +185,16 @@ def anchors(page: Path) -> set[str]:
     """Gives the anchors of a page's headings, as GitHub makes them."""
     titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_engine_page_has_every_hook_with_code_and_tests_that_exist():
+    page = (ROOT / "docs" / "engine.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (H\d+) \| [^|]+ \| ([^|]+) \| ([^|]+) \|$", page, re.M)
+    assert [hook for hook, _, _ in rows] == [f"H{number}" for number in range(1, 15)]
+    for hook, places, tests in rows:
+        files, named = re.findall(r"`([\w/]+\.py)`", places), re.findall(r"`([\w/]+\.py)::(test_\w+)`", tests)
+        assert 0 < 2 * len(files) == places.count("`"), hook
+        assert 0 < 2 * len(named) == tests.count("`"), hook
+        assert [file for file in files if not (ROOT / "src" / "cotune" / file).is_file()] == []
+        for file, test in named:
+            assert f"\ndef {test}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), (hook, test)

@@ -17,14 +17,15 @@ from benchmarks.balance.code import fingerprint, reached
 from benchmarks.balance.contestants import Contestant, chosen, obstacle
 from benchmarks.balance.costs import costs_page
 from benchmarks.balance.done import Done
-from benchmarks.balance.figures import EVERYWHERE, Table, differences, tables
+from benchmarks.balance.figures import Table, tables
+from benchmarks.balance.finals import finalists
 from benchmarks.balance.options import parser, pools_of, work_of
 from benchmarks.balance.page import page
 from benchmarks.balance.pools import Pool, opened
 from benchmarks.balance.recheck import CODE, recheck
 from benchmarks.balance.row import Row
 from benchmarks.balance.running import Runner
-from benchmarks.balance.stages import Entry, at_rate, entries, finalists, screened, timing, tuning
+from benchmarks.balance.stages import at_rate, entries, screened, timing, tuning
 from benchmarks.balance.training import Job, contestant_of, run
 from benchmarks.balance.work import FIRST_SEEDS, Case, Work
 from benchmarks.provenance import provenance
@@ -64,11 +65,11 @@ def measure(runner: Runner, table: Table) -> None:
     every = entries(pools, suited)
     first = range(min(FIRST_SEEDS, work.seeds))
     runner.run("screen", list(at_rate(screened(pools, suited), rows, work, first, timed=False)))
-    reaching = _found(table, every, timed=False)
-    runner.run("equal time", list(at_rate(reaching, rows, work, first, timed=True)))
+    found = finalists(table, every, timed=False)
+    runner.run("equal time", list(at_rate(found, rows, work, first, timed=True)))
     rest = range(len(first), work.seeds)
     for timed in (False, True):
-        found = _found(table, every, timed=timed)
+        found = finalists(table, every, timed=timed)
         runner.run("more seeds", list(at_rate(found, rows, work, rest, timed=timed)))
 
 
@@ -95,13 +96,6 @@ def settings(work: Work) -> dict[str, object]:
         CODE: fingerprint(TRAINER),
         "versions": provenance()["versions"],
     }
-
-
-def _found(table: Table, every: Sequence[Entry], *, timed: bool) -> list[Entry]:
-    """Gives the entries of those who may be the best on all pools together, and of the baselines."""
-    names = [pool.name for pool in table.pools]
-    reaching = finalists(differences(table.lines(timed=timed, pools=names, title=EVERYWHERE)))
-    return [entry for entry in every if entry.contestant in reaching]
 
 
 def _suited(pool: Pool, contestants: Sequence[Contestant], work: Work) -> list[str]:

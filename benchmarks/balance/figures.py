@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-from benchmarks.balance.contestants import BASE
+from benchmarks.balance.contestants import BASE, BASELINES
 from benchmarks.balance.pools import Pool
 from benchmarks.balance.row import Row
 from benchmarks.balance.stages import Entry, Rows, at_rate, rate, ratio, single_scores
@@ -22,7 +22,7 @@ FRESH = f"{EVERYWHERE}, without the seeds that chose who gets more"
 
 @dataclass(frozen=True)
 class Line:
-    """One contestant on a pool or on all: means over `runs` (pool, seed) pairs, and differences from equal weights.
+    """One contestant on a pool or on all: means over `runs` (pool, seed) pairs, and differences from a reference.
 
     `failed` trainings ended without scores and are in no mean. `rates` are those chosen, by pool. `tokens` and
     `seconds`, the processor's, are of a training; `ratio` is its seconds in units of those of equal weights.
@@ -30,6 +30,7 @@ class Line:
 
     pool: str
     contestant: str
+    reference: str
     is_timed: bool
     runs: int
     failed: int
@@ -50,13 +51,15 @@ class Table:
     suited: Mapping[str, Sequence[str]]
     rows: Rows
 
-    def lines(self, *, timed: bool, pools: Sequence[str], title: str, first: int = 0) -> list[Line]:
+    def lines(
+        self, *, timed: bool, pools: Sequence[str], title: str, first: int = 0, reference: str = EQUAL
+    ) -> list[Line]:
         """Gives a line for each contestant that suits one of `pools`, the best difference of the mean first.
 
-        Seeds count from `first` on.
+        Seeds count from `first` on. Differences are from `reference`, paired by pool and seed.
         """
         names = dict.fromkeys(name for pool in pools for name in self.suited[pool])
-        made = [self._line(name, pools, timed, title, first) for name in names]
+        made = [self._line(name, pools, timed, title, first, reference) for name in names]
         known = [line for line in made if line.runs]
         return sorted(known, key=lambda line: -line.minus["mean"][0])
 
@@ -74,9 +77,9 @@ class Table:
         rows = list(self._rows(Entry(pool.name, contestant), False, 0).values())
         return {name: mean(row.report[name] for row in rows if not row.error) for name in pool.targets}
 
-    def _line(self, name: str, pools: Sequence[str], timed: bool, title: str, first: int) -> Line:
+    def _line(self, name: str, pools: Sequence[str], timed: bool, title: str, first: int, reference: str) -> Line:
         mine = {pool: self._rows(Entry(pool, name), timed, first) for pool in pools if name in self.suited[pool]}
-        theirs = {pool: self._rows(Entry(pool, EQUAL), timed, first) for pool in mine}
+        theirs = {pool: self._rows(Entry(pool, reference), timed, first) for pool in mine}
         ended = {(pool, seed): row for pool, rows in mine.items() for seed, row in rows.items() if not row.error}
         pairs = [
             (self._measured(pool, row), self._measured(pool, theirs[pool][seed]))
@@ -87,6 +90,7 @@ class Table:
         return Line(
             title,
             name,
+            reference,
             timed,
             len(pairs),
             sum(len(rows) for rows in mine.values()) - len(ended),
@@ -114,16 +118,11 @@ class Table:
         }
 
 
-def differences(lines: Sequence[Line]) -> dict[str, Interval]:
-    """Gives each contestant's difference of the mean score from equal weights."""
-    return {line.contestant: line.minus["mean"] for line in lines}
-
-
 def tables(table: Table, *, timed: bool) -> Iterator[tuple[str, list[Line]]]:
     """Yields a title and the lines of all pools together, then of each.
 
     Those who get more than the first seeds are chosen by these, and look better there than they are: what the other
-    seeds say alone follows.
+    seeds say alone follows. In the end all pools together again, against each other baseline.
     """
     names = [pool.name for pool in table.pools]
     if len(names) > 1:
@@ -132,6 +131,11 @@ def tables(table: Table, *, timed: bool) -> Iterator[tuple[str, list[Line]]]:
         yield FRESH, table.lines(timed=timed, pools=names, title=FRESH, first=FIRST_SEEDS)
     for name in names:
         yield name, table.lines(timed=timed, pools=[name], title=name)
+    others = [one.name for one in BASELINES if one.name != EQUAL and len(names) > 1]
+    for name in others:
+        if any(name in suited for suited in table.suited.values()):
+            title = f"{EVERYWHERE}, against {name}"
+            yield title, table.lines(timed=timed, pools=names, title=title, reference=name)
 
 
 def _interval(values: Sequence[float]) -> Interval:

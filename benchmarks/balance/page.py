@@ -9,19 +9,6 @@ from benchmarks.balance.pools import Pool
 from benchmarks.balance.stages import TUNING_SEED
 from cotune.training.balance.choice import EQUAL
 
-HEAD = (
-    "contestant",
-    "runs",
-    "mean score",
-    f"mean - {EQUAL}",
-    f"worst task - {EQUAL}",
-    f"normalised - {EQUAL}",
-    f"loss - {EQUAL}",
-    "rates",
-    "tokens",
-    "seconds",
-    "cost",
-)
 BUDGETS = {False: "Equal tokens", True: "Equal time"}
 
 
@@ -47,7 +34,8 @@ def heading(command: str, facts: Mapping[str, object], table: Table) -> str:
         f"the rates {', '.join(f'{lr:g}' for lr in work.lrs)} each contestant takes the one that scores best on "
         f"{work.choose} dev rows of each target at seed {TUNING_SEED}, pool by pool. Scores are of "
         f"{work.report} test rows, in points; brackets are 95 % bootstrap intervals over runs (a pool and a seed), "
-        "paired with equal weights. How to read it: [balance](../balance.md).\n\n"
+        f"paired with {EQUAL} weights, or with the baseline that a table names. How to read it: "
+        "[balance](../balance.md).\n\n"
         f"`{command}` at commit {facts['commit']} on {machines}, one thread a process, Python "
         f"{facts['python']}, {named}.\n"
     )
@@ -68,20 +56,26 @@ def _learned(table: Table, pool: Pool) -> Iterator[str]:
 
 
 def markdown(lines: Sequence[Line]) -> str:
-    """Gives one table."""
-    rows = [HEAD, ("---",) * len(HEAD), *(_cells(line) for line in lines)]
+    """Gives one table, whose lines have one reference."""
+    head = _head(lines[0].reference if lines else EQUAL)
+    rows = [head, ("---",) * len(head), *(_cells(line) for line in lines)]
     return "".join("| " + " | ".join(cells) + " |\n" for cells in rows)
+
+
+def _head(reference: str) -> tuple[str, ...]:
+    minus = (f"{measure} - {reference}" for measure in ("mean", "worst task", "normalised", "loss"))
+    return ("contestant", "runs", "mean score", *minus, "rates", "tokens", "seconds", "cost")
 
 
 def _cells(line: Line) -> tuple[str, ...]:
     failed = f" ({line.failed} failed)" if line.failed else ""
-    is_reference = line.contestant == EQUAL
+    is_reference = line.contestant == line.reference
     return (
         line.contestant,
         f"{line.runs}{failed}",
         f"{100 * line.means['mean']:.1f}",
         *(
-            "" if is_reference else _signed(line.minus[measure], scale)
+            "" if is_reference else signed(line.minus[measure], scale)
             for measure, scale in (("mean", 100), ("worst", 100), ("normalised", 1), ("loss", 1))
         ),
         ", ".join(f"{lr:g}" for lr in line.rates.values()),
@@ -91,6 +85,7 @@ def _cells(line: Line) -> tuple[str, ...]:
     )
 
 
-def _signed(values: Interval, scale: float) -> str:
+def signed(values: Interval, scale: float) -> str:
+    """Gives a difference with its interval: of scores in points at a scale of 100, else to three digits."""
     form = "{:+.1f} [{:+.1f}, {:+.1f}]" if scale > 1 else "{:+.3f} [{:+.3f}, {:+.3f}]"
     return form.format(*(scale * value for value in values))

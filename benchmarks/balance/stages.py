@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-from benchmarks.balance.contestants import BASE, BASELINES, SINGLE, singles
+from benchmarks.balance.contestants import BASE, SINGLE, singles
 from benchmarks.balance.pools import Pool
 from benchmarks.balance.row import Row
 from benchmarks.balance.work import FIRST_SEEDS, Case, Work
@@ -86,17 +86,6 @@ def at_rate(found: Sequence[Entry], rows: Rows, work: Work, seeds: Iterable[int]
             continue
         tokens = timed_tokens(entry, rows, work) if timed else work.tokens
         yield from (Case(entry.pool, entry.contestant, lr, seed, tokens) for seed in seeds)
-
-
-def finalists(differences: Mapping[str, tuple[float, float, float]]) -> list[str]:
-    """Gives the baselines, and those whose interval of the difference from equal weights reaches the best mean.
-
-    >>> finalists({"a": (0.1, 0.0, 0.2), "b": (0.0, -0.1, 0.05), "c": (-0.1, -0.2, 0.1)})[4:]
-    ['a', 'c']
-    """
-    best = max((values[0] for values in differences.values()), default=0.0)
-    reaching = [name for name, (_, _, high) in differences.items() if high >= best]
-    return list(dict.fromkeys([*(one.name for one in BASELINES), *reaching]))
 
 
 def single_scores(pool: Pool, rows: Rows, work: Work) -> dict[str, float]:

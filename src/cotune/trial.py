@@ -109,6 +109,7 @@ class Balancing:
     `cosines` are those of the tasks' gradients [step][pair], where the balancer took them; pairs are in the order of
     `itertools.combinations` of `weights`, None where a batch had no example of a task. `privacy` are a task's two
     epsilons, where gradients were made private: for how rows were drawn, and as if each step drew them by chance.
+    `terms` are the options that these hold at: delta, clip, noise.
     `validation` are (step, losses [task] on held-out rows before it), where the balancer looked at them.
     """
 
@@ -118,6 +119,7 @@ class Balancing:
     cosines: tuple[tuple[float | None, ...], ...] = ()
     privacy: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     validation: tuple[tuple[int, tuple[float, ...]], ...] = ()
+    terms: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -167,6 +167,7 @@ def _balancing_to_json(found: Balancing) -> JsonObject:
         "cosines": [[_float_to_json(cosine) for cosine in line] for line in found.cosines],
         **({"privacy": {name: list(pair) for name, pair in found.privacy.items()}} if found.privacy else {}),
         **({"validation": [[step, list(losses)] for step, losses in found.validation]} if found.validation else {}),
+        **({"terms": dict(found.terms)} if found.terms else {}),
     }
 
 
@@ -181,6 +182,7 @@ def _balancing_from_json(json_object: JsonObject) -> Balancing:
         tuple(tuple(map(_float_from_json, line)) for line in cast("list[list[Json]]", json_object["cosines"])),
         {name: (float(pair[0]), float(pair[1])) for name, pair in privacy.items()},
         tuple((step, tuple(map(float, losses))) for step, losses in looks),
+        {name: float(value) for name, value in cast("dict[str, float]", json_object.get("terms", {})).items()},
     )
 
 

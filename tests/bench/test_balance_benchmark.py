@@ -11,13 +11,15 @@ from benchmarks.balance.contestants import BASE, BASELINES, SINGLE, chosen, know
 from benchmarks.balance.costs import costs, costs_page
 from benchmarks.balance.done import Done
 from benchmarks.balance.figures import EVERYWHERE, FRESH, Table, tables
+from benchmarks.balance.finals import finalists
+from benchmarks.balance.page import markdown
 from benchmarks.balance.pools import CHOOSE, POOLS, REPORT, balanced, opened
 from benchmarks.balance.recheck import recheck
 from benchmarks.balance.row import Row
 from benchmarks.balance.stages import (
     Entry,
     at_rate,
-    finalists,
+    entries,
     rate,
     ratio,
     single_scores,
@@ -185,9 +187,55 @@ def test_what_seeds_that_chose_nobody_say_stands_apart():
     assert FRESH not in dict(tables(few, timed=False))
 
 
-def test_who_may_be_the_best_goes_on():
-    found = finalists({"coba": (0.2, 0.1, 0.3), "famo": (0.0, -0.1, 0.2), "igb": (0.1, 0.05, 0.15)})
-    assert found == [*(one.name for one in BASELINES), "coba", "famo"]
+def test_a_table_is_against_each_baseline_that_took_part():
+    uniform = Case("mixed", "uniform", 0.1, 0, 1000)
+    tried = {replace(uniform, lr=lr, seed=seed): 0.65 for lr in WORK.lrs for seed in (0, 1)}
+    rows = {**rows_of(WORK), **{case: row(case, 0.5, score) for case, score in tried.items()}}
+    suited = {"mixed": [EQUAL, "coba", "uniform"], "wrong": []}
+    found = dict(tables(Table(WORK, opened(["mixed", "wrong"], TINY, None), suited, rows), timed=False))
+    lines = found[f"{EVERYWHERE}, against uniform"]
+    assert {line.contestant: line.minus["mean"][0] for line in lines} == pytest.approx(
+        {"coba": 0.05, "uniform": 0.0, EQUAL: -0.05}
+    )
+    assert "mean - uniform" in markdown(lines).splitlines()[0]
+    assert f"{EVERYWHERE}, against proportional" not in found
+
+
+def scored(scores, more=()):
+    """A table of contestants that score so much on the pools they suit, with further seeds of some."""
+    pools = opened(["mixed", "wrong"], TINY, None)
+    suited = {place.name: [name for name in scores if place.name in scores[name]] for place in pools}
+    alone = {(place.name, SINGLE + target): 0.6 for place in pools for target in place.targets}
+    every = alone | {(place, name): score for name, by_pool in scores.items() for place, score in by_pool.items()}
+    rows = {
+        case: row(case, 0.5, score)
+        for (place, name), score in every.items()
+        for seed in range(3 if (name, place) in more else 2)
+        for case in (Case(place, name, lr, seed, 1000) for lr in WORK.lrs)
+    }
+    return Table(WORK, pools, suited, rows)
+
+
+def going_on(table):
+    every = entries(table.pools, table.suited)
+    return [(entry.contestant, entry.pool) for entry in finalists(table, every, timed=False)]
+
+
+def test_who_may_be_the_best_of_its_pools_goes_on():
+    """`hints` is far ahead where it takes part, which does not shut out who is the best on both pools."""
+    both = {"mixed": 0.6, "wrong": 0.6}
+    scores = {EQUAL: both, "coba": {"mixed": 0.7, "wrong": 0.7}, "famo": both, "hints": {"wrong": 0.9}}
+    assert going_on(scored(scores)) == [
+        (EQUAL, "mixed"), ("coba", "mixed"), (EQUAL, "wrong"), ("coba", "wrong"), ("hints", "wrong")
+    ]  # fmt: skip
+    scores["hints"] = {"wrong": 0.65}
+    assert ("hints", "wrong") not in going_on(scored(scores))
+
+
+def test_who_got_more_seeds_on_a_pool_gets_them_on_all():
+    both = {"mixed": 0.6, "wrong": 0.6}
+    scores = {EQUAL: both, "coba": {"mixed": 0.7, "wrong": 0.7}, "famo": both}
+    assert ("famo", "mixed") in going_on(scored(scores, more={("famo", "wrong")}))
 
 
 def test_rows_are_found_again_unless_cut_off_or_of_other_code(tmp_path):

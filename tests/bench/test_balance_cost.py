@@ -1,7 +1,7 @@
 """The cost of balancers is printed with what was measured and whether the goal is met."""
 
 import pytest
-from benchmarks.balance_cost import Cost, chosen, interval, line, trained
+from benchmarks.balance_cost import Cost, chosen, interval, line, page, trained
 from benchmarks.engine.models import folder_of
 from benchmarks.engine.tasks import made_up
 from scipy.stats import binom
@@ -38,6 +38,11 @@ def test_a_line_tells_kind_goal_and_memory(name, ratio, shown):
     assert found.startswith(name)
     assert found.endswith(shown)
     assert f"x{ratio:.3f} [{ratio:.3f}, {ratio:.3f}]     3.0 MiB at the peak (x1.50)" in found
+
+
+def test_the_page_has_times_and_memory_as_multiples_of_those_of_equal_weights():
+    text = page("snips", [Cost(chosen("mgda"), 0.5, (1.5, 1.4, 1.6), 3 << 20)], 2 << 20)
+    assert text.splitlines()[-1] == "| mgda | gradients by task | x1.500 [1.400, 1.600] | 3 | x1.50 |  |"
 
 
 def test_a_name_may_say_where_gradients_are_taken():

@@ -60,6 +60,7 @@ def trained(model_place):
 @pytest.fixture
 def place(trained, tmp_path, monkeypatch):
     """A working folder with them, the model and files of new rows."""
+    shutil.copy(trained / "study.yaml", tmp_path)
     for name in ("full", "lora", "both", "pool"):
         shutil.copytree(trained / name, tmp_path / name)
     (tmp_path / "model").symlink_to(trained / "model")
@@ -137,6 +138,34 @@ def test_rows_to_compare_with_may_be_named(place, cotune):
     assert found["baseline"] == {"split": None, "rows": found["new"]["rows"], "answered": 0}
     against = looked(cotune("monitor", "full", "new.jsonl", "--baseline", "flipped.jsonl", "--json"), 0)
     assert checks(against)["score"]["baseline"] == pytest.approx(40 / 70)
+    assert checks(against)["score"]["new"] == 1.0
+
+
+def test_the_model_is_loaded_once_whatever_is_compared(place, cotune, monkeypatch):
+    from cotune.training import loaded
+
+    loads, real = [], loaded.load_model
+    monkeypatch.setattr(loaded, "load_model", lambda *given, **more: loads.append(given) or real(*given, **more))
+    looked(cotune("monitor", "full", "new.jsonl", "--baseline", "texts.jsonl", "--json"), 0)
+    assert len(loads) == 1
+
+
+def test_an_answer_that_is_missing_changes_nothing_of_the_texts_though_prompts_are_cut(place, cotune):
+    """Prompts of more than the study's 160 tokens: what is kept of one must not hang on its answer's length."""
+    long = [{**row, "said": " ".join([row["said"]] * 9)} for row in rows("animals", "long", 30)]
+    write(place / "long.jsonl", long)
+    write(place / "bare.jsonl", without_answers(long))
+    found = looked(cotune("monitor", "full", "long.jsonl", "--baseline", "bare.jsonl", "--json"), 0)
+    alike = looked(cotune("monitor", "full", "bare.jsonl", "--baseline", "bare.jsonl", "--json"), 0)
+    assert checks(found)["texts"]["statistic"] == checks(alike)["texts"]["statistic"]
+    assert checks(found)["texts"]["p"] == checks(alike)["texts"]["p"]
+
+
+def test_rows_as_long_as_the_model_reads_are_monitored(place, cotune):
+    few = ("budget.examples=32", "lora.rank=2", "lora.layers=top-1", "lora.method=lora", "scoring.max_new_tokens=16")
+    long = cotune("train", "study.yaml", "--mix", "animals", "--out", "wide", "train.max_length=492", *few)
+    assert long.code == 0, long
+    assert cotune("monitor", "wide", "new.jsonl", "--json").code in (0, 3)
 
 
 def test_an_answered_part_is_scored_and_all_texts_are_compared(place, cotune):
@@ -171,6 +200,9 @@ def test_what_is_wrong_is_one_line_and_costs_no_file(place, refused):
     assert "holds no look" in refused("monitor", "full", "new.jsonl", "--log", "notes.txt")
     assert (place / "notes.txt").read_text() == "mine, without a line end"
     assert "make it first" in refused("monitor", "full", "new.jsonl", "--log", "no/drift.jsonl")
+    (place / "link.jsonl").symlink_to("elsewhere.jsonl")
+    for log in ("link.jsonl", "full", "/dev/null"):
+        assert "is a folder, a link or a device" in refused("monitor", "full", "new.jsonl", "--log", log)
     assert "no such file" in refused("monitor", "full", "newer.jsonl")
     assert "is not a folder" in refused("monitor", "fuller", "new.jsonl")
     assert "has no baseline.json" in refused("monitor", "pool", "new.jsonl")
@@ -190,6 +222,9 @@ def test_another_model_and_damage_are_refused(place, refused):
     shutil.copytree(place / "model", place / "other")
     other.save_pretrained(place / "other")
     assert "not the one that the adapter was trained on" in refused("monitor", "lora", "new.jsonl", "--model", "other")
+    (place / "model").rename(place / "moved")
+    assert "say so with --model" in refused("monitor", "lora", "new.jsonl")
+    (place / "moved").rename(place / "model")
     (place / "lora" / "adapter_model.safetensors").unlink()
     assert "is not there" in refused("monitor", "lora", "new.jsonl")
     states = place / "lora" / "baseline.npz"
@@ -198,6 +233,18 @@ def test_another_model_and_damage_are_refused(place, refused):
     facts = json.loads((place / "full" / "baseline.json").read_text())
     (place / "full" / "baseline.json").write_text(json.dumps({**facts, "format": 9}))
     assert "has format 9" in refused("monitor", "full", "new.jsonl")
+
+
+def test_no_flipped_byte_of_the_states_is_an_internal_error(place):
+    states = place / "lora" / "baseline.npz"
+    whole, refusals = states.read_bytes(), 0
+    for at in range(0, len(whole), 7):
+        states.write_bytes(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
+        try:
+            load_baselines(place / "lora")
+        except ValueError as error:
+            refusals += "is damaged" in str(error)
+    assert refusals > len(whole) / 14
 
 
 def test_no_text_is_written_beside_an_adapter(place):

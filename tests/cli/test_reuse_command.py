@@ -103,11 +103,12 @@ def test_a_dry_run_says_how_much_and_chooses_nothing(study, cotune):
     ask = (*ASK, "--adapters", "joint/single", "--out", "dry", "--rows", 30, "--passes", 2, "--dry-run")
     told = cotune(*ask)
     assert told.code == 0, told.err
-    # none, two adapters whole, and in each pass one other adapter and none, or the like, for each of two layers
-    assert "30 train rows of sounds under at most 11 picks" in told.out
-    assert "16 dev rows under at most 4" in told.out
+    # none, two adapters whole, and in each pass what it begins from, and one other adapter and none, or the like, for
+    # each of two layers
+    assert "Would read 30 train rows of sounds at most 13 times" in told.out
+    assert "16 dev rows at most 4 times" in told.out
     facts = json.loads(cotune(*ask, "--json").out)
-    assert (facts["most_readings"], facts["adapters"]) == (11, {"animals": [1, 2], "fruits": [1, 2]})
+    assert (facts["most_readings"], facts["adapters"]) == (13, {"animals": [1, 2], "fruits": [1, 2]})
     assert not (study / "dry").exists()
 
 
@@ -124,6 +125,8 @@ def test_mistakes_are_one_line(study, cotune, refused):
     assert "'data' holds no adapter" in refused(*ASK, "--adapters", "data", "--out", "bad")
     assert "'taken' is there already" in refused(*ASK, "--adapters", "noise", "--out", "taken")
     assert "given twice" in refused(*ASK, "--adapters", "noise", *noise)
+    nowhere = refused(*ASK, "--adapters", "noise", "--out", "study.yaml/bad")
+    assert "Cannot write 'study.yaml/bad'" in nowhere
     assert "Missing option '--adapters'" in refused(*ASK, "--out", "bad")
     done = cotune(*ASK, "--adapters", "foreign", "--out", "bad")
     assert (done.code, len(done.errors)) == (2, 1)
@@ -132,7 +135,6 @@ def test_mistakes_are_one_line(study, cotune, refused):
     assert not (study / "bad").exists()
 
 
-def test_an_evaluation_of_ones_own_has_no_adapters(place, refused):
-    assert "has an evaluation of its own" in refused(
-        "reuse", "study.yaml", "--dataset", "a", "--adapters", ".", "--out", "b"
-    )
+@pytest.mark.parametrize("asked", [("reuse", "--adapters", "."), ("pseudolabel", "--rows", "a.jsonl"), ("elements",)])
+def test_an_evaluation_of_ones_own_has_no_model_to_ask(place, refused, asked):
+    assert "has an evaluation of its own" in refused(asked[0], "study.yaml", "--dataset", "a", "--out", "b", *asked[1:])

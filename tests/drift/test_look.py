@@ -45,6 +45,13 @@ def test_false_alarms_are_as_rare_as_said():
     assert 0.005 <= np.mean(alarms) <= 0.05 + 3 * (0.05 * 0.95 / 150) ** 0.5
 
 
+@pytest.mark.parametrize("alpha", [0.01, 0.001, 1e-4])
+def test_a_catastrophe_alarms_at_any_alpha(alpha):
+    rng = np.random.default_rng(0)
+    before, after = sample(rng, 30), sample(rng, 25, accuracy=0.0, words=80.0, shift=9.0, yes=1.0)
+    assert look(before, after, alpha=alpha).alarms == ("score", "lengths", "texts", "labels")
+
+
 def test_a_better_score_is_no_alarm():
     rng = np.random.default_rng(0)
     found = look(sample(rng, 200, accuracy=0.5), sample(rng, 200, accuracy=0.9))

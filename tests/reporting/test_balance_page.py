@@ -1,5 +1,6 @@
 """Weights and conflicts on the page are those of the winner's trial, or of the next finalist that was balanced."""
 
+import re
 from dataclasses import replace
 from io import StringIO
 from itertools import pairwise
@@ -8,12 +9,14 @@ from xml.etree import ElementTree
 import pytest
 from balancings import balanced_as
 from rich.console import Console
+from test_terminal import printed
 
 from cotune.journal import JournalView
 from cotune.problem import Problem
 from cotune.reporting import Report, build_report, render_html, render_terminal
 from cotune.reporting.balance import Conflict
 from cotune.reporting.balance_charts import conflict_matrix, over_time
+from cotune.reporting.privacy import UNHIDDEN
 from cotune.trial import Balancing
 
 STEPS = (1, 5, 9)
@@ -32,8 +35,7 @@ def weighed(problem: Problem, view: JournalView) -> Report:
 
 
 def test_the_winners_first_trial_is_shown(weighed: Report, view: JournalView) -> None:
-    found = weighed.balanced
-    assert found is not None
+    (found,) = weighed.balanced
     assert found.mixture == weighed.winner
     first = next(record for record in view.records if record.request.mixture == weighed.verdict.winner)
     assert (found.seed, found.balancer, found.steps) == (first.request.seed, "gradnorm", STEPS)
@@ -42,23 +44,72 @@ def test_the_winners_first_trial_is_shown(weighed: Report, view: JournalView) ->
 
 def test_conflicts_are_means_over_steps_that_had_both(weighed: Report) -> None:
     names = weighed.verdict.winner.names
-    first = weighed.balanced.conflicts[0]
+    first = weighed.balanced[0].conflicts[0]
     assert (first.first, first.second, first.steps) == (*names[:2], 2)
     assert first.cosine == pytest.approx(0.1)
-    assert [pair.steps for pair in weighed.balanced.conflicts[1:]] == [3] * (len(weighed.balanced.conflicts) - 1)
+    assert [pair.steps for pair in weighed.balanced[0].conflicts[1:]] == [3] * (len(weighed.balanced[0].conflicts) - 1)
+
+
+def test_how_a_conflict_changed_is_told_by_the_thirds_of_the_training(weighed: Report) -> None:
+    first, *others = weighed.balanced[0].conflicts
+    assert (first.early, first.late) == (0.5, -0.3)
+    assert {(pair.early, pair.late) for pair in others} <= {(-0.2, -0.2)}
+    page = render_html(weighed)
+    row = f"{first.first}, {first.second}</td>\n" + "".join(
+        f".*{cell}</td>" for cell in (r"\+0.50", r"\+0.10", "-0.30")
+    )
+    assert re.search(row, page)
+
+
+def test_a_third_without_a_common_step_is_left_open(problem: Problem, view: JournalView) -> None:
+    """Steps count from 1: of six, 1 and 2 are the first third and 5 and 6 the last."""
+
+    def late(names):
+        pairs = len(names) * (len(names) - 1) // 2
+        lines = [(None,) * pairs, (None,) * pairs, (0.9,) * pairs, (0.9,) * pairs, (0.1,) * pairs, (0.3,) * pairs]
+        return Balancing("equal", (1, 2, 3, 4, 5, 6), dict.fromkeys(names, ()), tuple(lines))
+
+    report = build_report(problem, balanced_as(view.records, late), view.log, name="tiny")
+    for pair in report.balanced[0].conflicts:
+        assert (pair.early, pair.late) == (None, pytest.approx(0.2))
+    assert '<td class="number">–</td><td class="number">+0.55</td><td class="number">+0.20</td>' in render_html(report)
+
+
+def test_a_single_dataset_under_private_is_said_to_be_unhidden(problem: Problem, view: JournalView) -> None:
+    judged = build_report(problem, view.records).verdict
+    single = replace(judged, winner=problem.target_only)
+    for balancer, verdict, is_warned in (("private", single, True), ("private", judged, False), ("dwa", single, False)):
+        found = build_report(problem, view.records, balancer=balancer, verdict=verdict)
+        assert (UNHIDDEN in found.warnings) == is_warned
+
+
+def test_each_rival_has_a_part_of_its_own(problem: Problem, view: JournalView, weighed: Report) -> None:
+    winner = [record for record in view.records if record.request.mixture == weighed.verdict.winner]
+    others = [record for record in view.records if record.request.mixture != weighed.verdict.winner]
+
+    def other(names):
+        return replace(told(names), balancer="coba", weights=dict.fromkeys(names, (0.75, 0.5, 0.25)))
+
+    theirs = {"coba": balanced_as([*others, *winner], other), "dwa": balanced_as(others, told), "equal": winner}
+    report = build_report(problem, balanced_as(view.records, told), view.log, balancer="gradnorm", others=theirs)
+    assert [found.balancer for found in report.balanced] == ["gradnorm", "coba"]
+    assert {found.mixture for found in report.balanced} == {weighed.winner}
+    page = render_html(report)
+    assert page.index("Balance while training: gradnorm") < page.index("Balance while training: coba")
+    assert page.count("Weights under coba") == 1
+    assert "Weights under coba" in printed(report)
 
 
 def test_a_winner_of_one_dataset_gives_way_to_the_next_finalist(problem: Problem, view: JournalView) -> None:
     judged = build_report(problem, view.records).verdict
     standings = sorted(judged.standings, key=lambda line: line.mixture != problem.target_only)
     records = balanced_as(view.records, told)
-    found = build_report(problem, records, verdict=replace(judged, standings=tuple(standings))).balanced
-    assert found is not None
+    (found,) = build_report(problem, records, verdict=replace(judged, standings=tuple(standings))).balanced
     assert len(found.weights) > 1
 
 
 def test_without_a_balancer_there_is_no_such_part(report: Report) -> None:
-    assert report.balanced is None
+    assert report.balanced == ()
     assert "Balance while training" not in render_html(report)
 
 
@@ -67,13 +118,13 @@ def test_weights_and_conflicts_are_on_the_page_and_the_terminal(weighed: Report)
     assert page.index("Finalists") < page.index("Balance while training") < page.index("Which datasets help")
     console = Console(width=120, record=True, file=StringIO())
     render_terminal(weighed, console)
-    printed = console.export_text()
-    for name, weights in weighed.balanced.weights.items():
+    shown = console.export_text()
+    for name, weights in weighed.balanced[0].weights.items():
         assert f"{weights[-1]:.2f} {name}" in page
-        assert f"{weights[0]:.2f}" in printed
-    for pair in weighed.balanced.conflicts:
+        assert f"{weights[0]:.2f}" in shown
+    for pair in weighed.balanced[0].conflicts:
         assert f"{pair.cosine:+.2f}" in page
-    assert "Weights under gradnorm" in printed
+    assert "Weights under gradnorm" in shown
 
 
 def test_lines_run_through_all_steps_and_their_names_do_not_overlap() -> None:

@@ -28,6 +28,13 @@ def test_answers_may_be_there_for_all_rows_some_or_none(tmp_path):
     assert read(tmp_path, REVIEWS, {"text": "a", "intent": "no"}).answered == (True,)
 
 
+def test_an_empty_cell_is_no_answer(tmp_path):
+    (tmp_path / "new.csv").write_text("text,label\na,yes\nb,\n")
+    (tmp_path / "talk.csv").write_text("input,output\nhello,\nbye,ok\n")
+    assert read_batch([tmp_path / "new.csv"], REVIEWS, {}).answered == (True, False)
+    assert read_batch([tmp_path / "talk.csv"], Task("talk"), {}).answered == (False, True)
+
+
 def test_several_files_are_one_batch(tmp_path):
     files = [written(tmp_path / f"{day}.jsonl", {"text": day}) for day in ("monday", "tuesday")]
     assert [row.fields["text"] for row in read_batch(files, REVIEWS, {}).rows] == ["monday", "tuesday"]

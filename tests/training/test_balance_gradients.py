@@ -1,5 +1,6 @@
 """Merged gradients equal independent references, and do on plain problems what they are for."""
 
+from dataclasses import replace
 from itertools import chain, combinations
 
 import numpy as np
@@ -81,7 +82,28 @@ def mgda(matrix):
     return min(found, key=np.linalg.norm)
 
 
-def cagrad(pair, c=0.5):
+def cagrad(matrix, c=0.5):
+    """Tries which tasks gain least, and so all the same; how much solves a quadratic equation."""
+    mean, found = matrix.mean(axis=0), []
+    for kept in map(list, subsets(len(matrix))):
+        if not kept:
+            continue
+        inverse = np.linalg.inv(matrix[kept] @ matrix[kept].T)
+        ones, now = np.ones(len(kept)), matrix[kept] @ mean
+        # the way from the mean is matrix[kept]' v, v = inverse (gain - now), and its square c^2 |mean|^2
+        square, half = ones @ inverse @ ones, ones @ inverse @ now
+        root = half**2 - square * (now @ inverse @ now - c**2 * mean @ mean)
+        if root < 0:
+            continue
+        gain = (half + np.sqrt(root)) / square
+        v = inverse @ (gain - now)
+        merged = mean + v @ matrix[kept]
+        if (v >= 0).all() and (matrix @ merged >= gain - 1e-9 * np.abs(matrix).max() ** 2).all():
+            found.append(merged)
+    return max(found, key=lambda merged: (matrix @ merged).min())
+
+
+def cagrad_of_two(pair, c=0.5):
     """Two tasks leave one unknown."""
     mean = pair.mean(axis=0)
     radius = c * np.linalg.norm(mean)
@@ -125,12 +147,61 @@ def apart(one, other):
 
 @pytest.mark.parametrize(
     ("name", "reference"),
-    [("mgda", mgda), ("nash_mtl", nash), ("upgrad", upgrad), ("aligned_mtl", lambda m: aligned(m, np.ones(len(m))))],
+    [
+        ("mgda", mgda),
+        ("cagrad", cagrad),
+        ("nash_mtl", nash),
+        ("upgrad", upgrad),
+        ("aligned_mtl", lambda m: aligned(m, np.ones(len(m)))),
+    ],
 )
 def test_directions_equal_the_reference_on_a_thousand_matrices(name, reference, installed):
+    """Of two to five tasks each."""
     installed(name)
-    worst = max(apart(merged(name, matrix), reference(matrix)) for matrix in matrices())
-    assert worst < 1e-5
+    worst = dict.fromkeys((2, 3, 4, 5), 0.0)
+    for matrix in matrices():
+        worst[len(matrix)] = max(worst[len(matrix)], apart(merged(name, matrix), reference(matrix)))
+    assert all(0 < value < 1e-5 for value in worst.values())
+
+
+def test_mgda_is_where_torchjds_steps_go(installed):
+    """Those of Frank and Wolfe are after n steps within 4 diameter^2 / (n + 2) of the least square of a length.
+
+    torchjd's CAGrad and Nash-MTL need cvxpy, which is no dependency of ours; they have references of their own here.
+    """
+    installed("pcgrad")
+    from torchjd.aggregation import MGDAWeighting
+
+    weighting = MGDAWeighting(epsilon=1e-15, max_iters=300)
+    for matrix in matrices(100):
+        theirs, ours = weighting(torch.tensor(matrix @ matrix.T)).numpy() @ matrix, merged("mgda", matrix)
+        longer = theirs @ theirs - ours @ ours
+        widest = max(((one - other) ** 2).sum() for one, other in combinations(matrix, 2))
+        assert longer <= 4 * widest / 302
+        assert ((theirs - ours) ** 2).sum() <= longer + 1e-12 * widest  # so it is of the shortest
+
+
+def gradnorm(losses, matrices, alpha=1.5, lr=0.025):
+    """Gives the weights of each step; none falls below 1e-6."""
+    weights = [np.full(len(matrices[0]), 1 / len(matrices[0]))]
+    for line, matrix in zip(losses, matrices, strict=True):
+        norms = np.sqrt((matrix**2).sum(axis=1))
+        norms, pace = norms / norms.mean(), np.array(line) / losses[0]
+        own = weights[-1] * norms
+        slopes = np.where(own > own.mean() * (pace / pace.mean()) ** alpha, norms, -norms)
+        moved = np.maximum(weights[-1] - lr * slopes, 1e-6)
+        weights.append(moved / moved.sum())
+    return np.array(weights)
+
+
+def test_gradnorm_equals_the_reference_after_two_steps_on_a_thousand_matrices():
+    rng = np.random.default_rng(1)
+    for matrix in matrices():
+        balancer, losses = made(Balance("gradnorm")), rng.uniform(0.5, 3.0, (3, len(matrix)))
+        state, turned = balancer.start(tasks_of(len(matrix))), [matrix, matrix[::-1].copy(), matrix]
+        for line, each in zip(losses, turned, strict=True):
+            answer, state = balancer.weigh(replace(signals(each), losses=line), state)
+        assert apart(answer.weights @ matrix, gradnorm(losses, turned)[2] @ matrix) < 1e-5
 
 
 def test_pcgrad_equals_projections_of_the_vectors_in_the_same_order(installed):
@@ -140,7 +211,7 @@ def test_pcgrad_equals_projections_of_the_vectors_in_the_same_order(installed):
 
 
 def test_cagrad_equals_the_reference_of_two_tasks():
-    assert max(apart(merged("cagrad", matrix), cagrad(matrix)) for matrix in matrices(largest=2)) < 1e-5
+    assert max(apart(merged("cagrad", matrix), cagrad_of_two(matrix)) for matrix in matrices(largest=2)) < 1e-5
 
 
 def test_cagrad_closes_the_gap_between_least_gain_and_its_bound():
@@ -212,6 +283,49 @@ def test_aligned_mtl_reaches_the_preferred_point_of_a_convex_problem(share, inst
         matrix = np.array([curve @ (point - centre) for curve, centre in zip(curves, centres, strict=True)])
         point = point - 0.2 / (1 + step / 200) * merged("aligned_mtl", matrix, preferences={"a": share, "b": 1 - share})
     np.testing.assert_allclose(point, wanted, atol=5e-3)
+
+
+ARML = [
+    ([[1.0, 0.0, 1.0], [2.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, -1.0]], (1, 2, 3)),
+    ([[1.0, 1.0, 0.0], [1.0, 0.5, 0.0], [-1.0, 1.0, 0.5], [0.5, 0.0, 1.0]], (1, 2, 3)),
+    ([[0.5, -1.0, 2.0], [1.0, 0.0, 1.0], [0.0, -1.0, 1.0]], (1, 2)),
+    ([[2.0, 0.0, 0.0], [1.0, 1.0, 1.0], [3.0, 0.0, 0.0], [-2.0, 0.0, 1.0]], (1, 2, 3)),
+    ([[0.0, 8.0, 0.0], [0.0, 0.5, 0.5], [0.0, -2.0, 0.0], [0.0, 2.0, 1.0]], (1, 2, 3)),
+]
+"""Gradients of the target and of the helpers that are in the batch, and which those are."""
+
+
+def dot(one, other):
+    return sum(x * y for x, y in zip(one, other, strict=True))
+
+
+def nearest(values, total):
+    """Gives the nearest values >= 0 with a sum, by halving: all fall by one amount until they stop at 0."""
+    low, high = min(values) - total, max(values)
+    for _ in range(200):
+        middle = (low + high) / 2
+        low, high = (middle, high) if sum(max(v - middle, 0.0) for v in values) > total else (low, middle)
+    return [max(v - low, 0.0) for v in values]
+
+
+def test_arml_steps_down_on_the_simplex_by_hand():
+    """Five steps a_k <- a_k - lr <g_k, sum a_j g_j - g> / max |g_j|^2, then to the nearest a >= 0 with sum 3."""
+    balancer = made(Balance("arml", {"lr": 0.5}))
+    state, weights, path = balancer.start(tasks_of(4)), {1: 1.0, 2: 1.0, 3: 1.0}, []
+    for (main, *rows), here in ARML:
+        helpers = dict(zip(here, rows, strict=True))
+        summed = [sum(weights[k] * row[x] for k, row in helpers.items()) - main[x] for x in range(3)]
+        largest = max(dot(row, row) for row in rows)
+        moved = {k: weights[k] - 0.5 * dot(row, summed) / largest for k, row in helpers.items()}
+        values = nearest([moved.get(k, weights[k]) for k in (1, 2, 3)], 3.0)
+        weights = dict(zip((1, 2, 3), values, strict=True))
+        present = [k in (0, *here) for k in range(4)]
+        answer, state = balancer.weigh(signals(np.array([main, *rows]), present=present), state)
+        np.testing.assert_allclose(answer.weights, [1 / 4, *(value / 4 for value in values)], atol=1e-6, rtol=0)
+        path.append(values)
+    assert path[0] == pytest.approx([23 / 24, 13 / 12, 23 / 24])  # 3/4, 7/8 and 3/4 before the projection
+    assert any(0.0 in values for values in path)
+    assert len({tuple(values) for values in path}) == 5
 
 
 def test_arml_gives_a_planted_helper_three_times_the_weight_of_a_useless_task():

@@ -1,5 +1,6 @@
-"""Weights of single rows, of agents and of private gradients, each on five steps against plain Python."""
+"""Weights of single rows, of agents and of private gradients, each on six steps against plain Python."""
 
+import copy
 import itertools
 import math
 from dataclasses import replace
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import tiny
 import torch
-from test_balance_weights import EXAMPLES, LOSSES, OWNER, TASKS, TOKENS, check, signals, soft, traced
+from test_balance_weights import EXAMPLES, LOSSES, OWNER, STEPS, TASKS, TOKENS, check, signals, soft, traced
 from torch import nn
 
 from cotune import Mixture, Request
@@ -26,19 +27,22 @@ TARGET_TOTAL = {0: 4.0, 1: 2.0, 2: 8.0}
 
 
 def test_rare_classes_count_more():
-    shares = [0.5, 1.5, math.nan, 0.5, 1.0, 2.0]  # as `signals` has them
-    check(
-        traced("class_frequency"),
-        [[t / 14 / (1 if math.isnan(s) else s) for t, s in zip(TOKENS, shares, strict=False)]] * 5,
-    )
-    check(traced("class_frequency", power=0.0), [TOKENS / 14] * 5)
+    expected = []
+    for gone in range(STEPS):
+        shares = [0.5 * 1.1**gone, 1.5 * 1.1**gone, None, 0.5 * 1.1**gone, 1.1**gone, 2.0 * 1.1**gone]
+        expected.append([t / 14 / (1 if s is None else s) for t, s in zip(TOKENS, shares, strict=True)])
+    check(traced("class_frequency"), expected)
+    check(traced("class_frequency", power=0.0), [TOKENS / 14] * STEPS)
 
 
 def test_rows_like_the_targets_count_more():
-    ratios = [1.0, 1.0, 4.0, 0.25, 0.01, 50.0]
-    held = [min(max(ratio, 0.2), 5.0) for ratio in ratios]
-    check(traced("density_ratio", cap=5.0), [TOKENS / 14 * held] * 5)
-    check(traced("density_ratio", cap=5.0, power=0.5), [TOKENS / 14 * np.sqrt(held)] * 5)
+    held = []
+    for gone in range(STEPS):
+        ratios = [ratio * 1.1**gone for ratio in (4.0, 0.25, 0.01, 50.0)]
+        held.append([1.0, 1.0, *(min(max(ratio, 0.2), 5.0) for ratio in ratios)])
+    assert held[0][2:] == [4.0, 0.25, 0.2, 5.0]
+    check(traced("density_ratio", cap=5.0), [TOKENS / 14 * line for line in held])
+    check(traced("density_ratio", cap=5.0, power=0.5), [TOKENS / 14 * np.sqrt(line) for line in held])
 
 
 def test_mftcoders_convergence_learns_from_check_to_check():
@@ -86,22 +90,6 @@ def test_the_second_form_of_uncertainty_is_never_below_nothing():
     check(traced("uncertainty", lr=0.1, regulariser="log1p"), expected)
 
 
-def test_the_agent_is_rewarded_by_the_least_improved_task():
-    """Random weights of steps 1 to 4, then the agent's; its base is the mean of the first two steps."""
-    balancer = made(Balance("igb2", {"warmup": 2, "explore": 0.8, "batch": 4}))
-    state = balancer.start(TASKS)
-    for step, line in enumerate(LOSSES, start=1):
-        answer, state = balancer.weigh(signals(step), state)
-        if step < 5:
-            drawn = soft(np.random.default_rng([0, step, 0x5AC]).standard_normal(3).tolist())
-            check(answer.weights, [share / loss for share, loss in zip(drawn, line, strict=True)])
-    assert any(name.startswith("agent_") for name in state)
-    base = [(x + y) / 2 for x, y in zip(LOSSES[0], LOSSES[1], strict=True)]
-    rewards = [min((LOSSES[t - 1][k] - LOSSES[t][k]) / base[k] for k in range(3)) for t in (2, 3, 4)]
-    check(state["met"][:, 6], rewards)
-    assert (answer.weights * np.array(LOSSES[4])).sum() == pytest.approx(1.0)
-
-
 def network(sizes, flat):
     """The same network in torch's own modules."""
     layers, done = [], 0
@@ -117,71 +105,111 @@ def network(sizes, flat):
 def flat_of(net):
     return torch.cat(
         [part for layer in net if isinstance(layer, nn.Linear) for part in (layer.weight.T.flatten(), layer.bias)]
-    )
+    ).detach()
+
+
+class Twin:
+    """The agent in torch's own modules, distributions and optimisers."""
+
+    def __init__(self, count, lr, actor, critics):
+        self.count, self.critics = count, critics
+        self.actor, self.targets = actor, copy.deepcopy(critics)
+        self.log_alpha = torch.tensor([math.log(FIRST_ALPHA)], dtype=torch.float64, requires_grad=True)
+        parameters = [[p for net in critics for p in net.parameters()], actor.parameters(), [self.log_alpha]]
+        self.optimisers = [torch.optim.Adam(each, lr=lr) for each in parameters]
+
+    def acted(self, losses, noise):
+        mean, log_deviation = self.actor(losses).chunk(2, dim=1)
+        gauss = torch.distributions.Normal(mean, log_deviation.clamp(-20, 2).exp())
+        drawn = mean + gauss.stddev * noise
+        return self.count * drawn.softmax(1), gauss.log_prob(drawn).sum(1)
+
+    def value(self, nets, losses, action):
+        return torch.min(*[net(torch.cat([losses, action], 1))[:, 0] for net in nets])
+
+    def descend(self, place, loss):
+        self.optimisers[place].zero_grad()
+        loss.backward()
+        self.optimisers[place].step()
+
+    def learn(self, met, rng):
+        n = self.count
+        table = torch.from_numpy(met)
+        before, action, reward, after = table[:, :n], table[:, n : 2 * n], table[:, 2 * n], table[:, 2 * n + 1 :]
+        noise = [torch.from_numpy(rng.standard_normal((len(met), n))) for _ in range(2)]
+        alpha = self.log_alpha.exp().detach()
+        with torch.no_grad():
+            next_action, next_log = self.acted(after, noise[0])
+            goal = reward + 0.99 * (self.value(self.targets, after, next_action) - alpha * next_log)
+        x = torch.cat([before, action], 1)
+        self.descend(0, sum(nn.functional.mse_loss(net(x)[:, 0], goal) for net in self.critics))
+        own, log = self.acted(before, noise[1])
+        self.descend(1, (alpha * log - self.value(self.critics, before, own)).mean())
+        self.descend(2, -(self.log_alpha * (log.detach() - n)).mean())
+        for net, slow in zip(self.critics, self.targets, strict=True):
+            for new, old in zip(net.parameters(), slow.parameters(), strict=True):
+                old.data = 0.005 * new.data + 0.995 * old.data
+
+    def chosen(self, losses, rng):
+        noise = torch.from_numpy(rng.standard_normal(self.count))
+        with torch.no_grad():
+            return self.acted(torch.tensor([losses], dtype=torch.float64), noise)[0][0]
 
 
 def test_the_agent_learns_as_torchs_own_modules_and_optimisers_do():
     agent = Agent(2, 5, 1e-2)
     mind = begun(agent, np.random.default_rng(0))
     met = np.random.default_rng(1).standard_normal((6, 7))
-    halves = torch.from_numpy(mind["agent_critics"]).chunk(2)
-    actor = network(agent.actor, torch.from_numpy(mind["agent_actor"]))
-    critics = [network(agent.critic, half) for half in halves]
-    targets = [network(agent.critic, half) for half in halves]
-    log_alpha = torch.tensor([math.log(FIRST_ALPHA)], dtype=torch.float64, requires_grad=True)
-    optimisers = [
-        torch.optim.Adam([p for net in critics for p in net.parameters()], lr=1e-2),
-        torch.optim.Adam(actor.parameters(), lr=1e-2),
-        torch.optim.Adam([log_alpha], lr=1e-2),
-    ]
-
-    def acted(losses, noise):
-        mean, log_deviation = actor(losses).chunk(2, dim=1)
-        gauss = torch.distributions.Normal(mean, log_deviation.clamp(-20, 2).exp())
-        drawn = mean + gauss.stddev * noise
-        return 2 * drawn.softmax(1), gauss.log_prob(drawn).sum(1)
-
-    def value(nets, losses, action):
-        return torch.min(*[net(torch.cat([losses, action], 1))[:, 0] for net in nets])
-
-    table = torch.from_numpy(met)
-    before, action, reward, after = table[:, :2], table[:, 2:4], table[:, 4], table[:, 5:]
-    for step in range(3):
+    critics = [network(agent.critic, half) for half in torch.from_numpy(mind["agent_critics"]).chunk(2)]
+    twin = Twin(2, 1e-2, network(agent.actor, torch.from_numpy(mind["agent_actor"])), critics)
+    for step in range(5):
         mind = improved(agent, mind, met, np.random.default_rng(step))
-        rng = np.random.default_rng(step)
-        noise = [torch.from_numpy(rng.standard_normal((6, 2))) for _ in range(2)]
-        alpha = log_alpha.exp().detach()
-        with torch.no_grad():
-            next_action, next_log = acted(after, noise[0])
-            goal = reward + 0.99 * (value(targets, after, next_action) - alpha * next_log)
-        x = torch.cat([before, action], 1)
-        losses = [sum(nn.functional.mse_loss(net(x)[:, 0], goal) for net in critics)]
-        for optimiser in optimisers:
-            if len(losses) == 1:
-                loss = losses.pop()
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            if optimiser is optimisers[0]:
-                own, log = acted(before, noise[1])
-                loss = (alpha * log - value(critics, before, own)).mean()
-            else:
-                loss = -(log_alpha * (log.detach() - 2)).mean()
-            losses = []
-        for net, slow in zip(critics, targets, strict=True):
-            for new, old in zip(net.parameters(), slow.parameters(), strict=True):
-                old.data = 0.005 * new.data + 0.995 * old.data
-    np.testing.assert_allclose(mind["agent_actor"], flat_of(actor).detach(), atol=1e-9)
-    np.testing.assert_allclose(mind["agent_critics"], torch.cat([flat_of(net) for net in critics]).detach(), atol=1e-9)
-    np.testing.assert_allclose(mind["agent_targets"], torch.cat([flat_of(net) for net in targets]).detach(), atol=1e-9)
-    np.testing.assert_allclose(mind["agent_alpha"], log_alpha.detach(), atol=1e-9)
+        twin.learn(met, np.random.default_rng(step))
+    np.testing.assert_allclose(mind["agent_actor"], flat_of(twin.actor), atol=1e-9)
+    np.testing.assert_allclose(mind["agent_critics"], torch.cat([flat_of(net) for net in twin.critics]), atol=1e-9)
+    np.testing.assert_allclose(mind["agent_targets"], torch.cat([flat_of(net) for net in twin.targets]), atol=1e-9)
+    np.testing.assert_allclose(mind["agent_alpha"], twin.log_alpha.detach(), atol=1e-9)
+
+
+def newborn(sizes, rng):
+    """A network whose weights are uniform in +-1 / sqrt(inputs)."""
+    drawn = [rng.uniform(-1, 1, (a + 1) * b) / math.sqrt(a) for a, b in itertools.pairwise(sizes)]
+    return network(sizes, torch.from_numpy(np.concatenate(drawn)))
+
+
+def test_the_agent_is_rewarded_by_the_least_improved_task():
+    """Random weights of steps 1 to 4, then five of the agent's, which learns twice a step from what it met so far."""
+    balancer = made(Balance("igb2", {"warmup": 2, "explore": 0.4, "batch": 4, "hidden": 6, "lr": 0.05}))
+    lines = [*LOSSES, [0.6, 1.4, 1.3], [0.4, 1.3, 1.25], [0.35, 1.2, 1.0]]
+    base = [(x + y) / 2 for x, y in zip(lines[0], lines[1], strict=True)]
+    state, met, twin, shares = balancer.start(TASKS), [], None, []
+    for step, line in enumerate(lines, start=1):
+        told = replace(signals(1), step=step, steps=10, losses=np.array(line))
+        answer, state = balancer.weigh(told, state)
+        rng = np.random.default_rng([0, step, 0x5AC])
+        if step > 2:
+            before = lines[step - 2]
+            reward = min((before[k] - line[k]) / base[k] for k in range(3))
+            met.append([*before, *(3 * share for share in shares), reward, *line])
+        if step < 5:
+            shares = soft(rng.standard_normal(3).tolist())
+        else:
+            if twin is None:
+                actor, *critics = (newborn(sizes, rng) for sizes in ((3, 6, 6, 6), (6, 6, 6, 1), (6, 6, 6, 1)))
+                twin = Twin(3, 0.05, actor, critics)
+            for _ in range(2):
+                twin.learn(np.array(met)[rng.integers(len(met), size=4)], rng)
+            shares = (twin.chosen(line, rng) / 3).tolist()
+        check(answer.weights, [share / loss for share, loss in zip(shares, line, strict=True)])
+    check(state["met"], met)
+    assert state["agent_count"].tolist() == [10]
 
 
 def test_private_sums_are_weighed_and_hidden():
     balancer = made(Balance("private", {"clip": 0.5, "noise": 2.0, "power": 1.0}))
     state, spent_so_far = balancer.start(TASKS), []
     check(state["weights"], [1.0, 0.25, 0.01])
-    for step in range(1, 6):
+    for step in range(1, STEPS):
         found = signals(step)
         answer, state = balancer.weigh(found, state)
         noise = np.random.default_rng([0, step, 0xD9]).standard_normal(2)
@@ -191,6 +219,7 @@ def test_private_sums_are_weighed_and_hidden():
     # task 0: 10 examples of 10 rows is one pass, hidden behind a noise of 2; two passes from step 6 on
     assert spent_so_far[4][0, 0] == pytest.approx(spent(2.0 / 2, 1, 1e-5))  # another row moves it by two cuts
     assert spent_so_far[4][1, 0] == pytest.approx(spent(8.0 / 2, 1, 1e-5))
+    assert spent_so_far[4][0, 1] == pytest.approx(spent(2.0, 5, 1e-5, rate=2 / 10))
     assert (np.diff([line[:, 1] for line in spent_so_far], axis=0) > 0).all()
 
 
@@ -263,6 +292,7 @@ def test_a_trial_tells_what_privacy_it_cost(random_base):
     found = run(fine_tune(random_base, Balance("private")), "group", "echo").balancing
     assert set(found.privacy) == {"group", "echo"}
     assert all(drawn > 0 and 0 < used < math.inf for used, drawn in found.privacy.values())
+    assert found.terms == {"delta": 1e-5, "clip": 1.0, "noise": 1.0}
 
 
 def test_no_row_moves_a_private_gradient_further_than_its_cut(random_base):

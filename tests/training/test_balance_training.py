@@ -16,6 +16,7 @@ from cotune.training.balance.choice import PLACES, made
 from cotune.training.balance.contract import Signals
 from cotune.training.balance.fitting import described
 from cotune.training.balance.gradient import BalancedGradient
+from cotune.training.balance.passes import Passes
 from cotune.training.forest_decoder import ForestDecoder
 from cotune.training.loop import Descent
 from cotune.training.lora import adapted
@@ -161,6 +162,22 @@ def run(evaluate, *names):
     (trial,) = evaluate([Request(Mixture.of(names))])
     assert trial.error is None
     return trial
+
+
+@pytest.mark.parametrize(("name", "calls"), [("equal", 0), ("dwa", 0), ("uncertainty", 0), ("pcgrad", 4)])
+def test_gradients_by_task_are_taken_only_for_a_balancer_that_asks(random_base, name, calls, installed, monkeypatch):
+    """In a training of four steps each batch has both tasks, so that `pcgrad` takes two gradients a step."""
+    installed(name)
+    taken, by_task = [], Passes.by_task
+
+    def spied(passes, batch, *others, **named):
+        taken.append(len({example.task for example in batch}))
+        return by_task(passes, batch, *others, **named)
+
+    monkeypatch.setattr(Passes, "by_task", spied)
+    trial = run(fine_tune(random_base, Balance(name)), "group", "echo")
+    assert len(trial.train_loss) == 4
+    assert taken == [2] * calls
 
 
 @pytest.mark.parametrize("name", PLACES)

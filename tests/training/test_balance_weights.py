@@ -1,9 +1,10 @@
-"""Each loss weight equals its paper's formula, written out in plain Python, on a trace of five steps."""
+"""Each loss weight equals its paper's formula, written out in plain Python, on a trace of six: five updates."""
 
 import math
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,29 +15,35 @@ from cotune.training.balance.choice import PLACES, Balance, made
 from cotune.training.balance.contract import Answer, Signals, Tasks
 
 TASKS = Tasks(("a", "b", "c"), (True, False, False), (10, 40, 1000))
-LOSSES = [[1.0, 2.0, 4.0], [0.9, 1.9, 3.0], [0.8, 1.9, 2.5], [0.8, 1.7, 2.0], [0.6, 1.6, 1.8]]
-AFTER = [[0.95, 1.9, 3.9], [0.8, 1.95, 2.9], [0.75, 1.8, 2.4], [0.7, 1.6, 1.9], [0.5, 1.5, 1.7]]
+LOSSES = [[1.0, 2.0, 4.0], [0.9, 1.9, 3.0], [0.8, 1.9, 2.5], [0.8, 1.7, 2.0], [0.6, 1.6, 1.8], [0.5, 1.7, 1.2]]
+AFTER = [[0.95, 1.9, 3.9], [0.8, 1.95, 2.9], [0.75, 1.8, 2.4], [0.7, 1.6, 1.9], [0.5, 1.5, 1.7], [0.5, 1.6, 1.1]]
 TORCHJD = ("pcgrad", "aligned_mtl", "upgrad")
 STAYING = ("importance", "inverse_size")
 """Those whose state is their weights, which no step changes."""
 OWNER = np.array([0, 0, 1, 2, 2, 2])
 TOKENS = np.array([1.0, 3.0, 2.0, 1.0, 1.0, 6.0])
 EXAMPLES = [[0.4, 1.2, 2.0, 1.0, 9.0, 3.0], [0.3, 1.1, 1.9, 1.0, 5.0, 3.0], [0.5, 0.9, 1.9, 2.0, 2.0, 2.5]]
-EXAMPLES += [[0.8, 0.8, 1.7, 1.5, 2.5, 2.0], [0.6, 0.6, 1.6, 1.0, 2.6, 1.8]]
+EXAMPLES += [[0.8, 0.8, 1.7, 1.5, 2.5, 2.0], [0.6, 0.6, 1.6, 1.0, 2.6, 1.8], [0.4, 0.7, 1.7, 0.9, 1.2, 1.1]]
 GRADIENTS = [
     [[3.0, 0.0], [0.0, 1.0], [1.0, 1.0]],
     [[2.0, 1.0], [0.5, 1.0], [4.0, 1.0]],
     [[1.0, 0.0], [0.0, 2.0], [1.0, 0.0]],
 ]
-GRADIENTS += [[[1.0, 2.0], [2.0, -1.0], [0.5, 1.0]], [[1.0, 1.0], [1.0, -1.0], [0.1, 0.1]]]
+GRADIENTS += [
+    [[1.0, 2.0], [2.0, -1.0], [0.5, 1.0]],
+    [[1.0, 1.0], [1.0, -1.0], [0.1, 0.1]],
+    [[0.5, 2.0], [1.0, 0.0], [0.3, -0.4]],
+]
+STEPS = len(LOSSES)
 
 
 def signals(step):
+    """What is known before a step; what is known of rows differs from step to step."""
     gone = step - 1
     return Signals(
         TASKS,
         step,
-        5,
+        STEPS,
         0,
         OWNER,
         TOKENS,
@@ -46,8 +53,8 @@ def signals(step):
         after=np.array(AFTER[gone - 1]) if gone else None,
         validation=np.array(LOSSES[gone]),
         gradients=torch.tensor(GRADIENTS[gone], dtype=torch.float64),
-        class_shares=np.array([0.5, 1.5, np.nan, 0.5, 1.0, 2.0]),
-        densities=np.array([np.nan, np.nan, 4.0, 0.25, 0.01, 50.0]),
+        class_shares=np.array([0.5, 1.5, np.nan, 0.5, 1.0, 2.0]) * 1.1**gone,
+        densities=np.array([np.nan, np.nan, 4.0, 0.25, 0.01, 50.0]) * 1.1**gone,
         confidences=np.array([0.9, 0.8, 0.5, 0.25, 1.0, 0.125]),
         ahead=lambda shifts: torch.tensor(GRADIENTS[gone], dtype=torch.float64) + 0.1 * shifts,
         held_gradient=torch.tensor([1.0, 0.5], dtype=torch.float64),
@@ -58,10 +65,10 @@ def signals(step):
 
 
 def traced(name, **options):
-    """Gives what the balancer answers at each of the five steps, [step, task or example]."""
+    """Gives what the balancer answers at each step, [step, task or example]."""
     balancer = made(Balance(name, options))
     state, answers = balancer.start(TASKS), []
-    for step in range(1, 6):
+    for step in range(1, STEPS + 1):
         answer, state = balancer.weigh(signals(step), state)
         answers.append(answer.weights if answer.examples is None else answer.examples)
     return np.array(answers)
@@ -77,17 +84,52 @@ def check(found, expected):
 
 
 def test_importance_and_inverse_size():
-    check(traced("importance", weights={"b": 2.0}), [[0.25, 0.5, 0.25]] * 5)
+    check(traced("importance", weights={"b": 2.0}), [[0.25, 0.5, 0.25]] * STEPS)
     total = 1 / 10 + 1 / 40 + 1 / 1000
-    check(traced("inverse_size"), [[0.1 / total, 0.025 / total, 0.001 / total]] * 5)
-    check(traced("inverse_size", power=0.0), [[1 / 3] * 3] * 5)
+    check(traced("inverse_size"), [[0.1 / total, 0.025 / total, 0.001 / total]] * STEPS)
+    check(traced("inverse_size", power=0.0), [[1 / 3] * 3] * STEPS)
 
 
-def test_mftcoders_means():
-    check(traced("mftcoder", mode="token"), [[1 / 14, 3 / 14, 2 / 14, 1 / 14, 1 / 14, 6 / 14]] * 5)
-    check(traced("mftcoder", mode="sample"), [[1 / 6] * 6] * 5)
-    check(traced("mftcoder", mode="task_token"), [[1 / 12, 3 / 12, 1 / 3, 1 / 24, 1 / 24, 6 / 24]] * 5)
-    check(traced("mftcoder", mode="task_sample"), [[1 / 6, 1 / 6, 1 / 3, 1 / 9, 1 / 9, 1 / 9]] * 5)
+BATCHES = [
+    ([0, 0, 1, 2, 2, 2], [1, 3, 2, 1, 1, 6]),
+    ([0, 0, 0, 0, 1, 2], [1, 1, 1, 5, 4, 2]),
+    ([0, 1, 1, 1], [3, 1, 1, 2]),
+    ([2, 2], [2, 7]),
+    ([0, 1, 2], [4, 4, 1]),
+    ([0, 0, 2, 2, 2], [2, 2, 3, 1, 1]),
+]
+"""The task of each example and how many answer tokens it has."""
+
+
+def batch_at(step):
+    owner, tokens = BATCHES[step - 1]
+    return replace(signals(step), owner=np.array(owner), tokens=np.array(tokens, dtype=float))
+
+
+def mean_by_hand(owner, tokens, mode):
+    """Gives the share of each example in one of MFTCoder's means."""
+    size = [float(count) for count in tokens] if mode.endswith("token") else [1.0] * len(owner)
+    if not mode.startswith("task"):
+        return [each / sum(size) for each in size]
+    total = {task: sum(each for each, own in zip(size, owner, strict=True) if own == task) for task in owner}
+    return [each / total[own] / len(total) for each, own in zip(size, owner, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("mode", "first"),
+    [
+        ("token", [1 / 14, 3 / 14, 2 / 14, 1 / 14, 1 / 14, 6 / 14]),
+        ("sample", [1 / 6] * 6),
+        ("task_token", [1 / 12, 3 / 12, 1 / 3, 1 / 24, 1 / 24, 6 / 24]),
+        ("task_sample", [1 / 6, 1 / 6, 1 / 3, 1 / 9, 1 / 9, 1 / 9]),
+    ],
+)
+def test_mftcoders_means(mode, first):
+    balancer = made(Balance("mftcoder", {"mode": mode}))
+    found = [balancer.weigh(batch_at(step), {})[0].examples for step in range(1, STEPS + 1)]
+    check(found[0], first)
+    for each, batch in zip(found, BATCHES, strict=True):
+        check(each, mean_by_hand(*batch, mode))
 
 
 def test_focal_weights_are_the_slope_of_the_focal_loss():
@@ -119,11 +161,11 @@ def test_analytical_uncertainty():
 
 def test_dynamic_weight_average_compares_two_windows():
     expected = [[1 / 3] * 3] * 2
-    expected += [soft([n / o / 2 for n, o in zip(LOSSES[t - 1], LOSSES[t - 2], strict=True)]) for t in (2, 3, 4)]
+    expected += [soft([n / o / 2 for n, o in zip(LOSSES[t - 1], LOSSES[t - 2], strict=True)]) for t in (2, 3, 4, 5)]
     check(traced("dwa", window=1), expected)
     halves = [[(x + y) / 2 for x, y in zip(LOSSES[t], LOSSES[t + 1], strict=True)] for t in (0, 2)]
     last = soft([n / o / 2 for n, o in zip(halves[1], halves[0], strict=True)])
-    check(traced("dwa", window=2), [[1 / 3] * 3] * 4 + [last])
+    check(traced("dwa", window=2), [[1 / 3] * 3] * 4 + [last] * 2)
 
 
 def test_coba_follows_the_paper():
@@ -131,7 +173,7 @@ def test_coba_follows_the_paper():
     window, tau = 3, 5.0
     ratios = [[x / first for x, first in zip(line, LOSSES[0], strict=True)] for line in LOSSES]
     expected, slopes = [[1 / 3] * 3], []
-    for t in range(1, 5):
+    for t in range(1, STEPS):
         lines = ratios[max(0, t + 1 - window) : t + 1]
         n = len(lines)
         xs = range(n)
@@ -180,9 +222,10 @@ def test_famo_learns_from_what_each_loss_lost():
     check(traced("famo", decay=0.01), expected)
 
 
-def test_gradnorm_pulls_norms_to_their_pace():
+def gradnorm_by_hand(gradients):
+    """Gives the weights before each step of `LOSSES`."""
     w, expected = [1 / 3] * 3, []
-    for line, rows in zip(LOSSES, GRADIENTS, strict=True):
+    for line, rows in zip(LOSSES, gradients, strict=True):
         expected.append(w)
         norms = [math.hypot(*row) for row in rows]
         norms = [norm * 3 / sum(norms) for norm in norms]
@@ -192,7 +235,33 @@ def test_gradnorm_pulls_norms_to_their_pace():
         signs = [math.copysign(1, x * n - mean * p**1.5) for x, n, p in zip(w, norms, pace, strict=True)]
         w = [x - 0.025 * sign * n for x, sign, n in zip(w, signs, norms, strict=True)]
         w = [x / sum(w) for x in w]
-    check(traced("gradnorm"), expected)
+    return expected
+
+
+def test_gradnorm_pulls_norms_to_their_pace():
+    check(traced("gradnorm"), gradnorm_by_hand(GRADIENTS))
+
+
+def test_task_sam_keeps_two_states_of_what_merges():
+    """A shift of rho g / |g| moves gradients by 1, 2 and 4 times that: these are the flat ones."""
+    rho, stretch = 0.05, (1.0, 2.0, 4.0)
+    flat = [
+        [[rho * k * x / math.hypot(*row) for x in row] for k, row in zip(stretch, rows, strict=True)]
+        for rows in GRADIENTS
+    ]
+    own, by_flat = gradnorm_by_hand(GRADIENTS), gradnorm_by_hand(flat)
+    balancer = made(Balance("task_sam", {"merge": "gradnorm", "rho": rho}))
+    state = balancer.start(TASKS)
+    for step in range(1, STEPS + 1):
+        known = torch.tensor(GRADIENTS[step - 1], dtype=torch.float64)
+        pull = torch.tensor(stretch, dtype=torch.float64)[:, None]
+        ahead = partial(lambda known, pull, shifts: known + pull * shifts, known, pull)
+        answer, state = balancer.weigh(replace(signals(step), ahead=ahead), state)
+        check(answer.weights, own[step - 1])
+        fixed = [w * f for w, f in zip(by_flat[step - 1], (0.5, 1.0, 1.5), strict=True)]
+        rows = flat[step - 1]
+        check(answer.extra.numpy(), [sum(w * row[x] for w, row in zip(fixed, rows, strict=True)) for x in range(2)])
+    assert np.abs(np.array(own) - by_flat).max() > 0.01
 
 
 @pytest.mark.parametrize(
@@ -201,7 +270,7 @@ def test_gradnorm_pulls_norms_to_their_pace():
 )
 def test_examples_are_weighed_by_their_scaled_loss(shape, rule):
     expected = [[1 / 6] * 6]
-    for line, r in zip(EXAMPLES[1:], (2.0, 1.5, 1.0, 0.5), strict=True):
+    for line, r in zip(EXAMPLES[1:], (2.0, 1.625, 1.25, 0.875, 0.5), strict=True):
         low, high = min(line), max(line)
         expected.append(soft([rule(2 * (x - low) / (high - low) - 1) / r for x in line]))
     check(traced("sample_reweighting", shape=shape, warmup=0.2), expected)
@@ -223,7 +292,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_to_the_bit(name, installed):
     choice = Balance(name, SOON.get(name, {}))
     fresh = made(choice).start(TASKS)
     balancer, whole, cut = made(choice), fresh, kept(fresh)
-    for step in range(1, 6):
+    for step in range(1, STEPS + 1):
         before = kept(whole)
         answer, after = balancer.weigh(signals(step), whole)
         again, cut = made(choice).weigh(signals(step), kept(cut))
@@ -231,7 +300,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_to_the_bit(name, installed):
         assert differing(vars(answer), vars(again)) == []
         assert differing(after, cut) == []
         whole = after
-    forgetful, _ = made(choice).weigh(signals(5), fresh)
+    forgetful, _ = made(choice).weigh(signals(STEPS), fresh)
     remembers = bool(fresh) and name not in STAYING
     assert bool(differing(whole, fresh)) == remembers
     assert bool(differing(vars(answer), vars(forgetful))) == remembers
@@ -247,7 +316,7 @@ def test_tasks_have_no_order(name, installed):
     balancer = made(Balance(name))
     tasks = Tasks(*(tuple(np.array(field)[order].tolist()) for field in (TASKS.names, TASKS.targets, TASKS.rows)))
     state, turned = balancer.start(TASKS), balancer.start(tasks)
-    for step in range(1, 6):
+    for step in range(1, STEPS + 1):
         plain = signals(step)
         moved = {
             key: None if value is None else value[order]

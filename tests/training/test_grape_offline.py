@@ -9,36 +9,39 @@ from test_mixers import gradient, signals, tasks_of, trace
 from cotune.training.mix.grape_offline import GrapeOffline
 
 LOSSES = [[2.0, 1.0, 5.0], [1.8, 0.99, 5.0], [1.5, 0.98, 4.0], [1.44, 0.97, 4.0], [1.3, 0.97, 3.0]]
+LOSSES += [[1.2 * 0.95**look, 0.97 - 0.01 * look, 3.0 - 0.1 * (look % 4)] for look in range(11)]
 
 
 def scaled(values):
     return [value / sum(values) for value in values]
 
 
-def test_five_looks_by_hand():
+def test_five_rounds_by_hand():
     """Tasks 0 and 1 are targets; the falls of task 2 count for nothing. Window k favours the k-th of a drawn order."""
     tasks, start = tasks_of(3, targets=(0, 1)), [0.5, 0.3, 0.2]
     told = [{"validation": np.array(line)} for line in LOSSES]
     told.insert(2, {})  # a step without a look stays in its window
     answers = trace(GrapeOffline(eta_sources=0.4, eta_targets=0.3, explore=0.2), tasks, told, start)
-    order = signals(1, tasks).rng.permutation(3).tolist()
-    shares, weights, rates, expected = start, [0.5, 0.5], {}, []
+    shares, weights, rates, order, rounds, expected = start, [0.5, 0.5], {}, [], [], []
     for look, losses in enumerate(LOSSES):
         if look:
             fell = [(old - new) / old for old, new in zip(LOSSES[look - 1][:2], losses[:2], strict=True)]
-            weights = scaled([z * math.exp(-0.3 * r / max(fell)) for z, r in zip(weights, fell, strict=True)])
-            rates[order[look - 1 if look < 4 else 0]] = fell
-        if look == 3:
+            most = max(map(abs, fell))
+            weights = scaled([z * math.exp(-0.3 * r / most) for z, r in zip(weights, fell, strict=True)])
+            rates[order[(look - 1) % 3]] = fell
+        if look and look % 3 == 0:
             gains = [sum(z * r for z, r in zip(weights, rates[task], strict=True)) for task in range(3)]
             away = [gain - sum(gains) / 3 for gain in gains]
             most = max(map(abs, away))
             shares = scaled([a * math.exp(0.4 * c / most) for a, c in zip(shares, away, strict=True)])
-            order = signals(5, tasks).rng.permutation(3).tolist()
+            rounds.append(shares)
+        if look % 3 == 0:
+            order = signals(look + 1 + (look > 1), tasks).rng.permutation(3).tolist()
         favoured = order[look % 3]
         expected.append([0.8 * a + 0.2 * (task == favoured) for task, a in enumerate(shares)])
     expected.insert(2, expected[1])
     np.testing.assert_allclose([answer.shares for answer in answers], expected, atol=1e-6, rtol=0)
-    assert shares != start
+    assert len(rounds) == 5
     mean = [0.8 * a + 0.2 / 3 for a in shares]
     assert answers[-1].expected.tolist() == pytest.approx(mean, abs=1e-6)
 

@@ -1,4 +1,7 @@
-"""What the trainer exposes to balancers (hooks H1, H2, H7 and H11), seen by one that only listens."""
+"""What the trainer exposes: to balancers (H1, H2, H7 and H11), seen by one that only listens, and of modules (H12).
+
+docs/engine.md has the table of all hooks and their tests.
+"""
 
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
@@ -7,10 +10,12 @@ import numpy as np
 import pytest
 import torch
 from test_balance_training import CHEAP, balanced, balanced_gradient, batches
+from test_decoders import made_examples
 from torch.nn.functional import cross_entropy
 
 from cotune.training import Lora
 from cotune.training.balance.contract import Answer
+from cotune.training.forest_decoder import ForestDecoder
 from cotune.training.loop import Descent
 from cotune.training.lora import adapted
 from cotune.training.padded_decoder import PaddedDecoder
@@ -121,3 +126,62 @@ def test_h11_confidence_of_single_examples_over_the_passes(told):
         assert (count, mean, spread) == pytest.approx((2, values.mean(), 2 * values.var()), abs=1e-4)
         assert heard[2].confidences[third] == pytest.approx(values.mean(), abs=1e-4)
     assert {kept[row.task, row.id][0] for row in met[1] if row not in met[0]} == {1}
+
+
+def stirred(trainee):
+    """Gives an adapter something to add; its second matrices begin at zero."""
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for parameter in trainee.parameters:
+            parameter.add_(0.05 * torch.randn_like(parameter))
+
+
+@pytest.mark.parametrize("decoder", [ForestDecoder, PaddedDecoder])
+@torch.no_grad()
+def test_h12_a_hook_at_the_first_lora_factor_sees_its_output_and_what_it_gives_back_counts(model, decoder):
+    """Seen is the factor times the states that the frozen layers give; ten times as much is ten times the scale."""
+    example = made_examples(count=1)[0]
+    states = model.module(input_ids=torch.tensor([example.ids]), output_hidden_states=True).hidden_states[2]
+    seen = []
+
+    def amplify(_, __, low):
+        seen.append(low)
+        return 10 * low
+
+    with adapted(model, Lora(layers="top-2"), seed=0) as trainee:
+        stirred(trainee)
+        part = model.layers[2].self_attn.q_proj
+        expected = model.layers[2].input_layernorm(states)[0] @ part.lora_A["default"].weight.T
+        plain = decoder(model).logits([example])
+        hook = part.lora_A["default"].register_forward_hook(amplify)
+        found = decoder(model).logits([example])
+        hook.remove()
+        part.scaling["default"] *= 10
+        scaled = decoder(model).logits([example])
+    rows = seen[0].reshape(-1, expected.shape[1])
+    torch.testing.assert_close(rows, expected[: len(rows)], atol=1e-5, rtol=1e-4)
+    assert len(rows) >= example.tokens - 1  # nothing is predicted from the last one
+    torch.testing.assert_close(found, scaled, atol=1e-5, rtol=1e-4)
+    assert float((found - plain).abs().max()) > 1e-3
+
+
+@pytest.mark.parametrize("decoder", [ForestDecoder, PaddedDecoder])
+@torch.no_grad()
+def test_h12_a_hook_at_the_output_layer_sees_the_last_hidden_state_at_the_answer_tokens(model, decoder):
+    examples, seen = made_examples(count=3), []
+    with adapted(model, Lora(layers="top-2"), seed=0) as trainee:
+        stirred(trainee)
+        expected = [
+            model.module(input_ids=torch.tensor([each.ids]), output_hidden_states=True).hidden_states[-1][
+                0, list(each.predictors)
+            ]
+            for each in examples
+        ]
+        hook = model.module.get_output_embeddings().register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+        logits = decoder(model).logits(examples)
+        hook.remove()
+        below, top, _ = decoder(model).parted(examples)
+    for each in (*seen, below, top):
+        torch.testing.assert_close(each.flatten(0, -2), torch.cat(expected), atol=1e-5, rtol=1e-4)
+    head = model.module.get_output_embeddings().weight
+    torch.testing.assert_close(logits, torch.cat(expected) @ head.T, atol=1e-5, rtol=1e-4)

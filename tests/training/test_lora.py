@@ -6,13 +6,17 @@ import torch
 from peft import PeftModel
 from test_decoders import made_examples
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.pytorch_utils import Conv1D
 
 from cotune import Mixture, Request
 from cotune.training import Lora, Train
 from cotune.training.adapter import Adapter
+from cotune.training.balance.teachers import standing_in, weights_of
 from cotune.training.lora import adapted
 from cotune.training.model import load_model
 from cotune.training.padded_decoder import PaddedDecoder
+from cotune.training.reuse.folders import DOWN, PREFIX, UP, read_adapters
+from cotune.training.reuse.library import shelved
 
 
 @pytest.fixture(params=tiny.FAMILIES)
@@ -20,9 +24,9 @@ def model(request, tmp_path):
     return load_model(tiny.save_model(tmp_path / "base", request.param), train=Train(), lora=Lora())
 
 
-def trained(trainee):
+def trained(trainee, *, seed=1):
     """Moves the weights somewhere; an adapter's second matrix begins at zero."""
-    torch.manual_seed(1)
+    torch.manual_seed(seed)
     with torch.no_grad():
         for parameter in trainee.parameters:
             parameter.add_(torch.randn_like(parameter) * 0.05)
@@ -86,6 +90,48 @@ def test_a_fully_trained_model_is_saved_whole(model, tmp_path):
     Adapter(Request(Mixture.of(["a"])), state, {}, (), 0.0, model, lora).save(tmp_path / "whole")
     again = load_model(str(tmp_path / "whole"), train=Train(), lora=lora)
     torch.testing.assert_close(PaddedDecoder(again).logits(examples), expected)
+
+
+def add_to_weights(model, differences):
+    """Adds differences [out, in] to the weights of a model's linear modules, by name."""
+    with torch.no_grad():
+        for name, difference in differences.items():
+            part = model.module.get_submodule(name)
+            part.weight.add_(difference.T if isinstance(part, Conv1D) else difference)
+
+
+@torch.no_grad()
+def test_h10_weight_differences_of_a_saved_adapter_make_the_adapted_model_out_of_the_base(model, tmp_path):
+    lora, examples = Lora(layers="top-2", rank=4), made_examples(count=3)
+    with adapted(model, lora, seed=0) as trainee:
+        state = trained(trainee)
+        expected = PaddedDecoder(model).logits(examples)
+    Adapter(Request(Mixture.of(["a"])), state, {}, (), 0.0, model, lora).save(tmp_path / "adapter")
+    with shelved(model, read_adapters([tmp_path / "adapter"], model)) as library:
+        factors = library.factors(library.whole(0))
+    assert float((PaddedDecoder(model).logits(examples) - expected).abs().max()) > 0.01
+    add_to_weights(model, {name: own.scale * own.up @ own.down for name, own in factors.items()})
+    torch.testing.assert_close(PaddedDecoder(model).logits(examples), expected, atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_h10_a_pass_with_the_mixed_weights_of_two_adapters_is_that_of_the_mix_written_into_the_model(model):
+    lora, examples = Lora(layers="top-2", rank=4), made_examples(count=3)
+    with adapted(model, lora, seed=0) as trainee:
+        states = [trained(trainee, seed=seed) for seed in (1, 2)]
+        both = [weights_of(trainee, state) for state in states]
+        before = [parameter.clone() for parameter in trainee.parameters]
+        with standing_in(trainee.parameters, [0.25 * one + 0.75 * two for one, two in zip(*both, strict=True)]):
+            found = PaddedDecoder(model).logits(examples)
+        assert all(torch.equal(*pair) for pair in zip(before, trainee.parameters, strict=True))
+        for weights in both:
+            with standing_in(trainee.parameters, weights):
+                assert float((PaddedDecoder(model).logits(examples) - found).abs().max()) > 0.01
+    mixed = {name: 0.25 * states[0][name] + 0.75 * states[1][name] for name in states[0]}
+    names = [name.removeprefix(PREFIX).removesuffix(UP) for name in mixed if name.endswith(UP)]
+    factors = {name: (mixed[f"{PREFIX}{name}{UP}"], mixed[f"{PREFIX}{name}{DOWN}"]) for name in names}
+    add_to_weights(model, {name: lora.alpha / lora.rank * up @ down for name, (up, down) in factors.items()})
+    torch.testing.assert_close(PaddedDecoder(model).logits(examples), found, atol=1e-5, rtol=1e-5)
 
 
 def test_unknown_modules_are_named(model):

@@ -454,10 +454,11 @@ def test_grape_puts_its_weight_on_the_helpful_source(schooled):
     tasks = (*helpful, turned, guessed, tiny.echo_task("echo", rows=160))
     names = [task.name for task in tasks]
     trial = run(
-        fine_tune(schooled, Mixing("grape", every=2, rows=15), tasks, budget=Budget(steps=40)), Mixture.of(names)
+        fine_tune(schooled, Mixing("grape", every=2, rows=15), tasks, budget=Budget(steps=80)), Mixture.of(names)
     )
     last = {name: line[-1] for name, line in trial.mixed.shares.items()}
     assert last["group"] + last["more"] >= 0.8
+    assert last["more"] >= 0.8 * (1 - last["group"])
     assert last["more"] > 3 * max(last[name] for name in ("turned", "guessed", "echo"))
 
 

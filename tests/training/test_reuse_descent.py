@@ -40,7 +40,8 @@ def test_it_finds_the_best_of_each_layer_and_then_settles():
     assert [(change.layer, change.before, change.after) for change in descent.changes] == [(2, 0, None), (0, 0, 1)]
     assert (descent.passes, descent.is_settled) == (2, True)
     assert [round(change.gap.mean) for change in descent.changes] == [-1, -2]
-    assert known.readings == len(rows.read) == len(set(rows.read))
+    assert known.readings == len(rows.read) + len(rows.held) == len(set(rows.read)) + len(rows.held)
+    assert len(rows.held) == 2
 
 
 def test_a_pass_goes_from_the_top_down_and_holds_what_it_began_with():

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from test_balance_gradients import aligned, apart, matrices, mgda, pcgrad, signals, tasks_of
+from test_balance_gradients import COUNT, aligned, apart, cagrad, matrices, mgda, pcgrad, signals, tasks_of
 from test_balance_training import balanced, balanced_gradient, batches
 
 from cotune.training import Balance, Lora
@@ -49,14 +49,15 @@ def test_five_steps_by_hand():
         ("mean", lambda matrix, _: matrix.mean(axis=0)),
         ("mgda", lambda matrix, _: mgda(matrix)),
         ("pcgrad", pcgrad),
+        ("cagrad", lambda matrix, _: cagrad(matrix)),
         ("aligned_mtl", lambda matrix, _: aligned(matrix, np.full(len(matrix), 1 / len(matrix)))),
     ],
 )
-def test_both_kinds_are_merged_as_the_reference_does(merge, reference, installed):
+def test_both_kinds_are_merged_as_the_reference_does_on_a_thousand_matrices(merge, reference, installed):
     if merge != "mean":
         installed(merge)
     rng = np.random.default_rng(0)
-    for step, centres in enumerate(matrices(100)):
+    for step, centres in enumerate(matrices(COUNT)):
         curves = rng.uniform(0.5, 3.0, len(centres))
         told = bowls(np.zeros(8), curves, centres)
         own = told.gradients.numpy()

@@ -56,6 +56,7 @@ def _searched(opened: Opened, problem: Problem, settings: Mapping[str, object]) 
         name=opened.config.name,
         model=shown_name(opened.config.model),
         settings={**view.settings, **settings},
+        balancer=opened.config.train.balancer.name,
     )
 
 
@@ -71,4 +72,5 @@ def _artefact(config: StudyConfig, problem: Problem, adapter: "Adapter", name: s
         budget=budget_words(config),
         versions={package: version_of(package) or "unknown" for package in PACKAGES},
         method=adapter.lora.method,
+        balancing=adapter.balancing,
     )

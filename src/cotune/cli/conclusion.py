@@ -1,10 +1,11 @@
 """What `cotune train` prints when it is done: a table of scores, or JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias, cast
 
 from cotune.cli.console import print_json, print_table, print_text, shorten
+from cotune.reporting.privacy import privacy_columns, privacy_lines, privacy_terms
 from cotune.task import Split
 from cotune.trial_json import JsonObject
 from cotune.verdict.wording import points
@@ -30,7 +31,21 @@ def conclude(out: Path, entry: JsonObject, split: Split, *, as_json: bool) -> No
     ]
     print_text(f"\nOn {split}, in points with 95 % intervals over its rows")
     print_table(["dataset", "trained on", "score", "the first leads by"], sorted(rows, key=lambda row: row[0]))
+    _tell_privacy(list(results), cast("list[JsonObject]", entry["trainings"]))
     return print_text(f"\nAdapter and model card: {out}")
+
+
+def _tell_privacy(labels: Sequence[str], trainings: Sequence[JsonObject]) -> None:
+    """Prints the budgets of the trainings that were made private, in the order of `labels`."""
+    rows: list[Sequence[str]] = []
+    for label, training in zip(labels, trainings, strict=True):
+        told = cast("Mapping[str, tuple[float, float]]", training.get("privacy", {}))
+        rows += [(name, shorten(label, 36), *budget) for name, *budget in privacy_lines(told)]
+    if rows:
+        terms = next(cast("Mapping[str, float]", training["terms"]) for training in trainings if "terms" in training)
+        dataset, *budgets = privacy_columns(terms)
+        print_text(f"\nPrivacy of each training alone, {privacy_terms(terms)}")
+        print_table([dataset, "trained on", *budgets], rows)
 
 
 def _points(line: Mapping[str, float | None], *, sign: bool = False) -> str:

@@ -1,5 +1,6 @@
 """One call of `cotune monitor`: rows read and measured, compared, told and logged."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -65,25 +66,27 @@ class Looking:
         """Looks, tells what was found, appends it to the log, and gives the exit code."""
         check_settings(alpha, margin)
         with Screen(quiet=quiet) as screen:
-            before = self.baseline.sample if self.others is None else self._measured(self.others, screen)
-            after = self._measured(self.batch, screen)
+            before, after = self._samples(screen)
         found = look(before, after, alpha=alpha, margin=margin, seed=seed)
         entry = {**self._entry(found, before, after), "seed": seed}
-        earlier = [] if self.log is None else _looks(self.log)
-        if self.log is not None:
-            append_log(self.log, 0, KIND, entry)
         if quiet:
             print_json(entry)
         else:
             self._tell(found, before, after)
-            if self.log is not None:
+        if self.log is not None:
+            earlier = _looks(self.log)
+            append_log(self.log, 0, KIND, entry)
+            if not quiet:
                 _tell_history(self.log, earlier)
         return ALARM if found.alarms else OK
 
-    def _measured(self, batch: Batch, screen: Screen) -> Sample:
+    def _samples(self, screen: Screen) -> tuple[Sample, Sample]:
+        """Gives what is compared of the baseline's rows and of the new ones."""
         from cotune.training.monitoring import measure
 
-        return measure(self.baseline, batch, self.adapter, progress=Stages(screen, verb="scoring").tell)
+        batches = [self.batch] if self.others is None else [self.batch, self.others]
+        found = measure(self.baseline, batches, self.adapter, progress=Stages(screen, verb="scoring").tell)
+        return (self.baseline.sample if self.others is None else found[1]), found[0]
 
     def _entry(self, found: Look, before: Sample, after: Sample) -> JsonObject:
         return cast(
@@ -157,8 +160,10 @@ def _check_log(log: Path) -> None:
         FileNotFoundError, ValueError: it cannot, or it is.
     """
     check_folder(log)
-    if log.is_dir():
-        raise ValueError(f"--log is a file; {str(log)!r} is a folder.")
+    if log.is_symlink() or (log.exists() and not log.is_file()):
+        raise ValueError(f"--log is a file; {str(log)!r} is a folder, a link or a device.")
+    if not os.access(log if log.exists() else log.absolute().parent, os.W_OK):
+        raise ValueError(f"{str(log)!r} cannot be written. Name another --log.")
     if log.exists() and log.stat().st_size and not _looks(log):
         raise ValueError(f"{str(log)!r} holds no look of `cotune monitor`, so nothing is appended. Name another --log.")
 

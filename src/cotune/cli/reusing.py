@@ -54,21 +54,14 @@ class Reusing:
         """Finds the adapters, loads the data and draws the rows.
 
         Raises:
-            FileNotFoundError, ValueError: a dataset or an adapter is not there or breaks a rule; the study has an
-                evaluation of its own.
+            FileNotFoundError, ValueError: a dataset or an adapter is not there or breaks a rule.
         """
-        config = subject.opened.config
-        if config.evaluate is not None:
-            raise ValueError(
-                f"This study has an evaluation of its own ({config.evaluate}) and names no language model; "
-                "`cotune reuse` puts adapters of one together."
-            )
         from cotune.training.reuse.folders import find_adapters
         from cotune.training.reuse.search import draw
 
         folders = tuple(find_adapters(adapters))
         task, _ = subject.load(data=data, quiet=quiet)
-        scoring = config.scoring
+        scoring = subject.opened.config.scoring
         drawn = draw(task, count=rows, dev=scoring.dev_rows, seed=seed, dev_seed=scoring.row_seed)
         return cls(subject, task, folders, drawn, passes, seed, quiet)
 
@@ -83,23 +76,21 @@ class Reusing:
             return OK
         print_table(["adapter", "layers"], [[label, _spans(own)] for label, own in layers.items()])
         print_text(
-            f"\nWould read {self._rows['train']:,} train rows of {self.task.name} under at most {most:,} picks, most "
-            f"of them from the layer on that they change, and {self._rows['dev']:,} dev rows under at most "
-            f"{len(labels) + 2}. Test would stay unread.\nNothing was chosen. It would be written to "
-            f"{self.subject.out}."
+            f"\nWould read {self._rows['train']:,} train rows of {self.task.name} at most {most:,} times, mostly from "
+            f"the layer on that changes, and {self._rows['dev']:,} dev rows at most {len(labels) + 2} times. Test "
+            f"would stay unread.\nNothing was chosen. It would be written to {self.subject.out}."
         )
         return OK
 
     def run(self) -> int:
         """Chooses, writes the pick and tells what it is worth; of no adapter nothing is written."""
-        with self._shelf() as (shelf, tell):
+        with unfinished(self.subject.out) as scratch, whole(scratch), self._shelf() as (shelf, tell):
             found = shelf.search(self.task, self.drawn, passes=self.passes, tell=tell)
             facts = self._facts() | facts_of(found, shelf.labels)
             is_written = found.pick.pick != found.none.pick
             if is_written:
-                with unfinished(self.subject.out) as scratch, whole(scratch):
-                    shelf.save(found.pick.pick, scratch)
-                    (scratch / RECORD).write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", "utf-8")
+                shelf.save(found.pick.pick, scratch)
+                (scratch / RECORD).write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", "utf-8")
         if self.quiet:
             print_json(facts | {"out": str(self.subject.out) if is_written else None})
             return OK

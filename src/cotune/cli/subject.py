@@ -25,8 +25,13 @@ class Subject:
         """Gives the subject before any row is read.
 
         Raises:
-            ValueError: the study has no such dataset; `out` has something in it.
+            ValueError: the study has no such dataset, or no language model; `out` has something in it.
         """
+        if opened.config.evaluate is not None:
+            raise ValueError(
+                f"This study has an evaluation of its own ({opened.config.evaluate}) and names no language model, and "
+                "this command asks one. Give a study with a model."
+            )
         check_names([name], [entry.name for entry in opened.config.datasets], "--dataset")
         check_out(out)
         return cls(opened, name, out)

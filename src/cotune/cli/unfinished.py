@@ -34,7 +34,8 @@ def check_out(out: Path) -> None:
 def unfinished(out: Path) -> Iterator[Path]:
     """Gives a folder to fill, made at once, that is renamed to `out` in the end; `out` is there whole or not at all.
 
-    Where something fails, what was saved in it stays and standard error says where.
+    A folder that is left empty is removed, and `out` stays as it was. Where something fails, what was saved in it stays
+    and standard error says where.
 
     Raises:
         ValueError: it cannot be made, or see `check_out`.
@@ -47,6 +48,9 @@ def unfinished(out: Path) -> Iterator[Path]:
         raise ValueError(f"Cannot write {str(out)!r}: {error.strerror}. Choose another --out.") from None
     try:
         yield scratch
+        if not any(scratch.iterdir()):
+            scratch.rmdir()
+            return
         if out.is_dir():
             out.rmdir()
         scratch.rename(out)

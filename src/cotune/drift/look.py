@@ -10,11 +10,14 @@ from cotune.drift.distribution_gap import largest_gap
 from cotune.drift.holm import holm
 from cotune.drift.label_rates import chi_square, most_moved
 from cotune.drift.mean_discrepancy import squared_mmd
-from cotune.drift.permutation import Array, permutation_test
-from cotune.drift.score_drop import Change, change, drop_statistic
+from cotune.drift.permutation import Array, enough, permutation_test
+from cotune.drift.score_drop import RESAMPLES, Change, change, drop_statistic
 from cotune.tally import Tallies, tally_score
 
 Name = Literal["score", "lengths", "texts", "labels"]
+MOST_CHECKS = 4
+LEAST_ALPHA = 1e-4
+"""Below it p values would take too many permutations."""
 
 FEWEST = 10
 """Rows that a check needs on both sides; with fewer nothing short of a catastrophe would show."""
@@ -100,12 +103,13 @@ def look(baseline: Sample, new: Sample, *, alpha: float = 0.05, margin: float = 
     check_settings(alpha, margin)
     check_rows("The baseline", len(baseline.words))
     check_rows("A look", len(new.words))
-    found = [_lengths(baseline, new, seed), _texts(baseline, new, seed)]
+    count = enough(alpha, MOST_CHECKS)
+    found = [_lengths(baseline, new, seed, count), _texts(baseline, new, seed, count)]
     left_out = []
     if baseline.labels and new.labels:
-        found.append(_labels(baseline, new, seed))
+        found.append(_labels(baseline, new, seed, count))
     if min(len(baseline.tallies), len(new.tallies)) >= FEWEST:
-        found.insert(0, _score(baseline, new, margin, seed))
+        found.insert(0, _score(baseline, new, margin, seed, count))
     else:
         scored = f"{len(baseline.tallies)} rows of the baseline and {len(new.tallies)} new rows have answers"
         left_out.append(f"score: {scored}; it needs {FEWEST} of both")
@@ -120,8 +124,8 @@ def check_settings(alpha: float, margin: float) -> None:
     Raises:
         ValueError: one is out of its range.
     """
-    if not 0 < alpha < 1:
-        raise ValueError(f"--alpha is a probability in (0, 1); got {alpha}.")
+    if not LEAST_ALPHA <= alpha < 1:
+        raise ValueError(f"--alpha is a probability in [{LEAST_ALPHA:g}, 1); got {alpha}.")
     if not 0 <= margin < 1:
         raise ValueError(f"--margin is a difference of scores in [0, 1), as 0.02 for two points; got {margin}.")
 
@@ -143,36 +147,41 @@ def _checked(found: _Found, level: float, is_alarm: bool) -> Check:
     )
 
 
-def _score(baseline: Sample, new: Sample, margin: float, seed: int) -> _Found:
+def _score(baseline: Sample, new: Sample, margin: float, seed: int, count: int) -> _Found:
     before, after = baseline.tallies, new.tallies
-    drop, p = permutation_test(drop_statistic(before, after), len(before), len(after), np.random.default_rng([seed, 0]))
-    changed = change(before, after, np.random.default_rng([seed, 1]))
+    rng = np.random.default_rng([seed, 0])
+    drop, p = permutation_test(drop_statistic(before, after), len(before), len(after), rng, count=count)
+    changed = change(before, after, np.random.default_rng([seed, 1]), resamples=max(RESAMPLES, count))
     return _Found("score", drop, max(p, changed.p(margin)), baseline.score, new.score, changed)
 
 
-def _lengths(baseline: Sample, new: Sample, seed: int) -> _Found:
+def _lengths(baseline: Sample, new: Sample, seed: int, count: int) -> _Found:
     before, after = baseline.words, new.words
     gap = largest_gap(np.array([*before, *after], dtype=float))
     return _Found(
         "lengths",
-        *permutation_test(gap, len(before), len(after), np.random.default_rng([seed, 2])),
+        *permutation_test(gap, len(before), len(after), np.random.default_rng([seed, 2]), count=count),
         float(median(before)),
         float(median(after)),
     )
 
 
-def _texts(baseline: Sample, new: Sample, seed: int) -> _Found:
+def _texts(baseline: Sample, new: Sample, seed: int, count: int) -> _Found:
     before, after = baseline.states, new.states
     apart = squared_mmd(np.concatenate([before, after]).astype(np.float64))
-    return _Found("texts", *permutation_test(apart, len(before), len(after), np.random.default_rng([seed, 3])))
+    return _Found(
+        "texts", *permutation_test(apart, len(before), len(after), np.random.default_rng([seed, 3]), count=count)
+    )
 
 
-def _labels(baseline: Sample, new: Sample, seed: int) -> _Found:
+def _labels(baseline: Sample, new: Sample, seed: int, count: int) -> _Found:
     before, after = baseline.labels, new.labels
     moved = most_moved(before, after)
     return _Found(
         "labels",
-        *permutation_test(chi_square([*before, *after]), len(before), len(after), np.random.default_rng([seed, 4])),
+        *permutation_test(
+            chi_square([*before, *after]), len(before), len(after), np.random.default_rng([seed, 4]), count=count
+        ),
         moved.baseline,
         moved.new,
         moved=moved.label,

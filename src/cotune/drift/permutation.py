@@ -1,6 +1,7 @@
 """Permutation tests: how rarely rows that are dealt out by chance differ as much as those that came."""
 
 from collections.abc import Callable, Iterator
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,10 @@ Statistic = Callable[[Array], Array]
 """From which rows are taken as new, [deal, row] of 0 and 1, to how much they differ from the rest, [deal]."""
 
 PERMUTATIONS = 1_999
-"""The smallest p value is 1 / 2,000, which leaves room for the tenth part of 0.05 ten times over."""
+"""The smallest p value is 1 / 2,000: enough for an alpha of 0.05 held to by four checks together, many times over."""
+
+ROOM = 5
+"""So many times below the strictest level lies the smallest p value, at least."""
 
 CELLS = 1 << 22
 """Cells that are held in memory at once."""
@@ -41,6 +45,15 @@ def permutation_test(
     least = observed - TIE * abs(observed)
     as_much = sum(int((statistic(dealt) >= least).sum()) for dealt in deals(baseline, new, rng, count=count))
     return Tested(observed, (1 + as_much) / (1 + count))
+
+
+def enough(alpha: float, checks: int) -> int:
+    """Gives how many deals let each of `checks` alarm under Holm's procedure, which holds the first to alpha / checks.
+
+    >>> enough(0.05, 4), enough(0.001, 4)
+    (1999, 19999)
+    """
+    return max(PERMUTATIONS, ceil(ROOM * checks / alpha) - 1)
 
 
 def deals(baseline: int, new: int, rng: np.random.Generator, *, count: int) -> Iterator[Array]:

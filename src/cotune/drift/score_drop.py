@@ -10,6 +10,7 @@ from cotune.drift.permutation import Array, Statistic, chunks
 from cotune.tally import Tallies, array_score, tally_arrays
 
 RESAMPLES = 9_999
+"""The fewest that an interval is taken from."""
 ROUNDING = 1e-9
 
 

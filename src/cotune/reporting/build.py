@@ -13,6 +13,7 @@ from cotune.reporting.balance_mixed import mixed
 from cotune.reporting.calibration import calibration
 from cotune.reporting.lines import curve, dataset_lines, share_lines, trial_line
 from cotune.reporting.logged import final_leads, final_scores, standing_alarms, stop_rule, versions
+from cotune.reporting.privacy import PRIVATE, UNHIDDEN
 from cotune.reporting.report import Cost, FinalLead, FinalScore, Report, Share
 from cotune.reporting.scores import composites
 from cotune.study.phases import went_on
@@ -54,7 +55,8 @@ def build_report(
         others: records of the winner under other balancers, by these.
     """
     judged = verdict or judge(problem, records)
-    trials = [record.trial for record in records if record.trial]
+    rivals = others or {}
+    trials = _trials(records)
     found = effects(problem, trials)
     lines = tuple(trial_line(problem, record, judged.winner, judged.front) for record in records)
     test, leads = final_scores(log), final_leads(log)
@@ -79,16 +81,26 @@ def build_report(
         test_leads=leads,
         test_sentence=_test_sentence(problem, test, leads),
         composites=composites(problem, trials, judged),
-        balanced=balanced(problem, trials, judged),
+        balanced=balanced(problem, trials, judged, {name: _trials(theirs) for name, theirs in rivals.items()}),
         mixed=mixed(problem, trials, judged),
-        contest=contest(problem, records, others or {}, own=balancer, verdict=judged),
+        contest=contest(problem, records, rivals, own=balancer, verdict=judged),
         datasets=tuple(dataset_lines(problem, similarity or {})),
-        cost=_cost([*records, *chain.from_iterable((others or {}).values())], log),
+        cost=_cost([*records, *chain.from_iterable(rivals.values())], log),
         stopped=stop_rule(log),
-        warnings=(*judged.warnings, *standing_alarms(log), *_heavy(shares), *_failures(trials)),
+        warnings=(
+            *judged.warnings,
+            *standing_alarms(log),
+            *_heavy(shares),
+            *_bare(balancer, judged),
+            *_failures(trials),
+        ),
         settings=dict(_flat(settings or {})),
         versions={"cotune": __version__, **versions(log)},
     )
+
+
+def _trials(records: Sequence[Record]) -> list[Trial]:
+    return [record.trial for record in records if record.trial]
 
 
 def _title(problem: Problem, mixture: Mixture | None) -> str:
@@ -131,6 +143,12 @@ def _heavy(shares: Sequence[Share]) -> Iterable[str]:
     for share in shares:
         if share.share > HIGH_SHARE and mixtures.count(share.mixture) > 1:
             yield f"{share.dataset} got {share.share:.0%} of the training tokens of {share.mixture}."
+
+
+def _bare(balancer: str, judged: Verdict) -> Iterable[str]:
+    chosen = [mixture for mixture in (judged.winner, judged.recommended) if mixture is not None]
+    if balancer == PRIVATE and any(len(mixture) == 1 for mixture in chosen):
+        yield UNHIDDEN
 
 
 def _failures(trials: Sequence[Trial]) -> Iterable[str]:

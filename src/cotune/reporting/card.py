@@ -8,8 +8,9 @@ import yaml
 
 from cotune.mixture import Mixture
 from cotune.reporting.markdown import escape, table
+from cotune.reporting.privacy import LIMITS, PRIVATE, UNHIDDEN, privacy_columns, privacy_lines, privacy_terms
 from cotune.reporting.report import DatasetLine, FinalScore, Report
-from cotune.trial import Exposure
+from cotune.trial import Balancing, Exposure
 from cotune.verdict.wording import interval, points
 
 HUB_TASKS = {"ner": "token-classification", "classification": "text-classification"}
@@ -24,7 +25,8 @@ class Artefact:
 
     `label` is its mixture's name in the report's test scores, `budget` words such as "200,000 tokens", `exposure` what
     was trained of each dataset, `base_model` the hub id (or name) of the model that the adapter belongs to. Who chose
-    the mixture is `chosen_by`; `dev` are the scores of a mixture of the user's choice, which is not tested.
+    the mixture is `chosen_by`; `dev` are the scores of a mixture of the user's choice, which is not tested. `balancing`
+    is what a balancer did, if one did anything.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Artefact:
     chosen_by: Literal["search", "user"] = "search"
     method: Literal["lora", "full"] = "lora"
     dev: tuple[FinalScore, ...] = ()
+    balancing: Balancing | None = None
 
     @property
     def noun(self) -> str:
@@ -61,6 +64,7 @@ def model_card(report: Report, artefact: Artefact) -> str:
         f"## Mixture\n\n{_mixture(report, artefact)}",
         f"## Scores\n\n{_scores(report, artefact)}",
         f"## Training\n\n{_training(report, artefact)}",
+        *_privacy(artefact.balancing),
         f"## Caveats\n\n{_caveats(report, artefact)}",
     ]
     return "\n\n".join(sections) + "\n"
@@ -177,6 +181,14 @@ def _training(report: Report, artefact: Artefact) -> str:
     return table(["", "value"], [list(row) for row in rows])
 
 
+def _privacy(told: Balancing | None) -> list[str]:
+    if told is None or not told.privacy:
+        return []
+    hidden = privacy_terms(told.terms)
+    found = table(privacy_columns(told.terms), privacy_lines(told.privacy))
+    return [f"## Privacy\n\n{LIMITS}{f' Hidden with {hidden}.' if hidden else ''}\n\n{found}"]
+
+
 def _caveats(report: Report, artefact: Artefact) -> str:
     untested = "No test score: what is known comes from dev rows"
     others = f"the {artefact.noun} may be worse than its base."
@@ -187,5 +199,7 @@ def _caveats(report: Report, artefact: Artefact) -> str:
         if not _own_scores(report, artefact):
             lines.append(f"{untested}, which the search used to choose.")
         lines.append(f"The mixture was chosen for the targets above; on other tasks {others}")
+    if artefact.balancing is None and report.settings.get("train.balancer.name") == PRIVATE:
+        lines = [UNHIDDEN, *(line for line in lines if line != UNHIDDEN)]
     lines.append("The licence of every dataset in the table applies; check them before use.")
     return "\n".join(f"- {escape(line)}" for line in lines)

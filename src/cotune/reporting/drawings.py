@@ -61,12 +61,14 @@ def drawings(report: Report) -> dict[str, str]:
 
 
 def _balance(report: Report) -> dict[str, str]:
-    """Gives what a balancer and a mixer did in the trials that are shown."""
-    found, told, drawn = {}, report.balanced, report.mixed
-    if told and told.weights:
-        found["weights"] = over_time(told.steps, told.weights, unit="weight", label=f"Weights under {told.balancer}")
-    if told and told.conflicts:
-        found["conflicts"] = conflict_matrix(told.conflicts)
+    """Gives what balancers, by their names, and a mixer did in the trials that are shown."""
+    found, drawn = {}, report.mixed
+    for told in report.balanced:
+        label = f"Weights under {told.balancer}"
+        if told.weights:
+            found[f"weights {told.balancer}"] = over_time(told.steps, told.weights, unit="weight", label=label)
+        if told.conflicts:
+            found[f"conflicts {told.balancer}"] = conflict_matrix(told.conflicts)
     if drawn:
         found["drawn"] = over_time(drawn.steps, drawn.shares, unit="share", label=f"Shares under {drawn.mixing}")
     if drawn and drawn.weights:

@@ -7,7 +7,9 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from cotune.reporting.balance_charts import FEW
 from cotune.reporting.drawings import drawings, strips
+from cotune.reporting.privacy import LIMITS, privacy_columns, privacy_lines, privacy_terms
 from cotune.reporting.report import Report
 from cotune.reporting.svg import short
 from cotune.verdict.wording import interval, points
@@ -22,9 +24,16 @@ def render_html(report: Report) -> str:
     style, script = _asset("report.css"), _asset("report.js")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"points": points, "interval": interval, "short": short, "duration": duration}
+    environment.filters |= {
+        "privacy_columns": privacy_columns,
+        "privacy_lines": privacy_lines,
+        "privacy_terms": privacy_terms,
+    }
     page = environment.from_string(_asset("report.html.j2")).render(
         report=report,
         verdict=report.verdict,
+        privacy_limits=LIMITS,
+        most_pairs=FEW,
         style=Markup(style),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own file
         policy=_policy(style, script),

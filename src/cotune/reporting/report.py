@@ -153,7 +153,7 @@ class Report:
     test_leads: tuple[FinalLead, ...]
     test_sentence: str
     composites: tuple[Composite, ...]
-    balanced: Balanced | None
+    balanced: tuple[Balanced, ...]
     mixed: MixedTrial | None
     contest: Contest | None
     datasets: tuple[DatasetLine, ...]

@@ -12,6 +12,7 @@ from cotune.reporting.balance import Balanced, Conflict
 from cotune.reporting.balance_mixed import MixedTrial
 from cotune.reporting.front_chart import place_of
 from cotune.reporting.html import duration
+from cotune.reporting.privacy import privacy_columns, privacy_lines, privacy_terms
 from cotune.reporting.report import Report
 from cotune.reporting.svg import short
 from cotune.verdict import Contest
@@ -44,8 +45,10 @@ def render_terminal(report: Report, console: Console) -> None:
     if report.contest is not None:
         console.print(plain(report.contest.sentence))
         console.print(_contest(report.contest, report.unit))
-    if report.balanced is not None:
-        console.print(_weights(report.balanced))
+    for told in report.balanced:
+        console.print(_weights(told))
+        if told.privacy:
+            console.print(_privacy(told))
     if report.mixed is not None:
         console.print(_shares(report.mixed))
     bars = console.width >= ROOMY
@@ -153,6 +156,15 @@ def _weights(found: Balanced) -> Table:
         own = found.weights.get(name)
         shown = [f"{own[0]:.2f}", f"{fmean(own):.2f}", f"{own[-1]:.2f}"] if own else ["–"] * 3
         table.add_row(plain(name), *shown, plain(_against(found.conflicts, name)))
+    return table
+
+
+def _privacy(found: Balanced) -> Table:
+    columns = privacy_columns(found.terms)
+    hidden = privacy_terms(found.terms)
+    table = _table(f"\nPrivacy of that training{f', {hidden}' if hidden else ''}", columns, columns[1:])
+    for name, used, drawn in privacy_lines(found.privacy):
+        table.add_row(plain(name), used, drawn)
     return table
 
 

@@ -26,7 +26,8 @@ class Batch:
 def read_batch(paths: Sequence[Path], task: Task, columns: Mapping[str, str]) -> Batch:
     """Gives the rows of some files as those of `task`, which has no rows of its own; `columns` maps to its names.
 
-    A row has no answer where the column is missing or null, a chat where its last turn is not the assistant's.
+    A row has no answer where the column is missing, null or "" (an empty cell of a CSV file), a chat where its last
+    turn is not the assistant's.
 
     Raises:
         FileNotFoundError, OSError: a file is not there or cannot be read.
@@ -72,7 +73,7 @@ def _filled(record: Record, reader: Reader, task: Task) -> tuple[Record, bool]:
         return _answered_chat(record, reader.columns["messages"])
     (answer,) = (name for name in reader.layout.needs if name in ANSWERS)
     own = reader.columns[answer]
-    if record.values.get(own) is not None:
+    if record.values.get(own) not in (None, ""):
         return record, True
     return Record(record.where, {**record.values, own: _stand_in(answer, record, reader, task)}), False
 

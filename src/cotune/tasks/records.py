@@ -31,7 +31,7 @@ def read_records(path: Path) -> list[Record]:
         raise ValueError(f"{path}: a dataset file ends in one of {list(SUFFIXES)}; got {suffix!r}.")
     records = list(_parquet(path) if suffix == ".parquet" else _text_records(path, suffix))
     if not records:
-        raise ValueError(f"{path}: the file has no rows. Add rows or remove it from the pool.")
+        raise ValueError(f"{path}: the file has no rows. Add rows, or leave it out.")
     return records
 
 

@@ -9,7 +9,7 @@ from cotune.training.lora import State, adapted
 from cotune.training.model import LanguageModel
 from cotune.training.origin import first_line
 from cotune.training.settings import Lora
-from cotune.trial import Exposure, Request
+from cotune.trial import Balancing, Exposure, Request
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Adapter:
     seconds: float
     model: LanguageModel = field(repr=False)
     lora: Lora
+    balancing: Balancing | None = None
 
     def save(self, folder: Path) -> None:
         """Writes a folder that `peft.PeftModel.from_pretrained` loads, tokenizer included.

@@ -1,6 +1,7 @@
 """Encoding: rows become tokens, and tokens become text again."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
@@ -47,13 +48,20 @@ class Encoder:
         rendered = [render(task, row) for row in rows]
         prompts = self._prompts([text.messages for text in rendered], [text.prompt for text in rendered])
         answers = self._answers([text.completion for text in rendered])
-        fitting = [
+        return _in_common(
             _fit(Example(task.name, row.id, tuple(prompt), tuple(answer)), max_length)
             for row, prompt, answer in zip(rows, prompts, answers, strict=True)
             if keep_all or len(answer) + LEAST_PROMPT <= max_length
-        ]
-        common = common_length([example.prompt for example in fitting])
-        return [_cut(example, common) for example in fitting]
+        )
+
+    def unanswered(self, task: Task, rows: Sequence[Row], *, max_length: int) -> list[Example]:
+        """Gives `rows` as examples whose answer is the end alone; whatever their answers are changes nothing."""
+        rendered = [render(task, row) for row in rows]
+        prompts = self._prompts([text.messages for text in rendered], [text.prompt for text in rendered])
+        return _in_common(
+            _fit(Example(task.name, row.id, tuple(prompt), (self.end,)), max_length)
+            for row, prompt in zip(rows, prompts, strict=True)
+        )
 
     def answer_lengths(self, task: Task, rows: Sequence[Row]) -> list[int]:
         """Gives the length in tokens of each row's answer with its end."""
@@ -134,5 +142,8 @@ def _fit(example: Example, max_length: int) -> Example:
     return Example(example.task, example.id, prompt, answer, truncated=True)
 
 
-def _cut(example: Example, common: int) -> Example:
-    return Example(example.task, example.id, example.prompt, example.answer, (common,), example.truncated)
+def _in_common(examples: Iterable[Example]) -> list[Example]:
+    """Gives examples cut where their prompts cease to be the same."""
+    made = list(examples)
+    common = common_length([example.prompt for example in made])
+    return [replace(example, cuts=(common,)) for example in made]

@@ -248,7 +248,8 @@ class Engine:
             losses = self._trainer.train(request, drawn, trainee, limit, guide)
             seconds = time.perf_counter() - started
             exposure = guide.exposure if isinstance(guide, MixedGradient) else drawn.exposure
-            return Adapter(request, trainee.state(), exposure, losses, seconds, self.model, self.setup.lora)
+            balancing = guide.balancing if isinstance(guide, BalancedGradient) else None
+            return Adapter(request, trainee.state(), exposure, losses, seconds, self.model, self.setup.lora, balancing)
 
     def _sit(self, request: Request | None, exams: Sequence[Exam], limit: int) -> Results:
         return self.ranks.sit(exams, limit, lambda mine: self._sit_alone(request, mine, limit))

@@ -1,13 +1,13 @@
 """Monitoring: new rows of a dataset seen and scored as a final training saw and scored its own."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cotune.drift import Sample
 from cotune.mixture import Mixture
-from cotune.task import Split
+from cotune.task import Split, Task
 from cotune.tasks.batch import Batch
 from cotune.training.baseline import Baseline, bare, reading_of
 from cotune.training.fine_tune import FineTune
@@ -59,36 +59,66 @@ def baselines_of(
 
 
 def measure(
-    baseline: Baseline, batch: Batch, adapter: Path, *, progress: Callable[[Progress], None] | None = None
-) -> Sample:
-    """Gives the sample of new rows: what the base model sees, and labels and scores of the adapter in a folder.
+    baseline: Baseline,
+    batches: Sequence[Batch],
+    adapter: Path,
+    *,
+    progress: Callable[[Progress], None] | None = None,
+) -> list[Sample]:
+    """Gives the sample of each batch of rows: what the base model sees, and labels and scores of an adapter's folder.
 
-    The model is loaded as it was for the baseline. The adapter is needed for the labels of a classification, and for
-    rows with answers. Cost: a pass over at most 1,000 prompts, and an output for each row that needs the adapter.
+    The model is loaded once, as it was for the baseline. The adapter is needed for the labels of a classification, and
+    for rows with answers. Cost: a pass over at most 1,000 prompts of each batch, and an output for each row that needs
+    the adapter.
 
     Raises:
         FileNotFoundError: the adapter's weights are not there.
         ValueError: the model cannot be loaded, or is another one.
         TrialError: it runs out of memory.
     """
-    pairs = list(zip(batch.rows, batch.answered, strict=True))
-    scored = [(row, has) for row, has in pairs if has or is_classification(baseline.task)]
+    asked = [_asked(baseline.task, batch, number) for number, batch in enumerate(batches)]
+    scored = [one for one in asked if one.answered]
     state = _state(adapter, baseline.reading.lora) if scored else None
-    rows = {ALL: batch.rows, SCORED: tuple(row for row, _ in scored)}
-    fine_tune = _fine_tuning(baseline, {split: found for split, found in rows.items() if found}, progress)
-    engine = fine_tune.engine
+    engine = _engine(_fine_tuning(baseline, [one.task for one in asked], [one.task.name for one in scored], progress))
     if engine.model.fingerprint != baseline.reading.fingerprint:
         raise ValueError(
             f"The model {baseline.reading.model!r} is not the one that the adapter was trained on: its weights, "
             "configuration or vocabulary are others. Name the right one with --model."
         )
-    (exam,) = engine.exams(ALL, None)
-    seen = see(engine, exam, common=baseline.common)
-    result = None if state is None else _scored(engine, baseline.task.name, state)
-    return sampled(baseline.task, seen, rows[SCORED], result, [has for _, has in scored])
+    seen = {exam.task.name: see(engine, exam, common=baseline.common) for exam in engine.exams(ALL, None)}
+    results = {} if state is None else _scored(engine, baseline.task.name, state)
+    return [
+        sampled(one.task, seen[one.task.name], one.task.rows[SCORED], results.get(one.task.name), one.answered)
+        for one in asked
+    ]
 
 
-def _fine_tuning(baseline: Baseline, rows: Mapping[Any, Any], progress: Callable[[Progress], None] | None) -> FineTune:
+@dataclass(frozen=True)
+class _Asked:
+    """A batch as a task of its own; `answered` has a word on each row that the trained model has to see."""
+
+    task: Task
+    answered: tuple[bool, ...]
+
+
+def _asked(task: Task, batch: Batch, number: int) -> _Asked:
+    pairs = list(zip(batch.rows, batch.answered, strict=True))
+    scored = [(row, has) for row, has in pairs if has or is_classification(task)]
+    rows = {ALL: batch.rows, SCORED: tuple(row for row, _ in scored)}
+    name = f"{task.name}-{number}" if number else task.name
+    return _Asked(replace(task, name=name, rows=rows), tuple(has for _, has in scored))
+
+
+def _engine(fine_tune: FineTune) -> "Engine":
+    try:
+        return fine_tune.engine
+    except ValueError as error:
+        raise ValueError(f"{error} Where the model lies elsewhere by now, say so with --model.") from None
+
+
+def _fine_tuning(
+    baseline: Baseline, tasks: Sequence[Task], scored: Sequence[str], progress: Callable[[Progress], None] | None
+) -> FineTune:
     reading = baseline.reading
     train = Train(
         max_length=baseline.max_length,
@@ -100,12 +130,12 @@ def _fine_tuning(baseline: Baseline, rows: Mapping[Any, Any], progress: Callable
     scoring = Scoring(
         dev_rows=None,
         classify=reading.classify,  # type: ignore[arg-type]
-        max_new_tokens=baseline.cap or None,
+        max_new_tokens=baseline.cap or 1,  # likelihoods need no output
     )
     return FineTune(
         reading.model,
-        [replace(baseline.task, rows=rows)],
-        targets=[baseline.task.name],
+        tasks,
+        targets=scored or [baseline.task.name],
         budget=Budget(steps=1),
         lora=replace(reading.lora, dropout=0.0),
         train=train,
@@ -120,8 +150,8 @@ def _state(folder: Path, lora: Lora) -> "State":
     return load_state(folder, lora)
 
 
-def _scored(engine: "Engine", name: str, state: "State") -> TaskResult:
+def _scored(engine: "Engine", name: str, state: "State") -> dict[str, TaskResult]:
     from cotune.training.adapter import Adapter
 
     adapter = Adapter(Request(Mixture.of([name])), state, {}, (), 0.0, engine.model, engine.setup.lora)
-    return engine.score(adapter, SCORED, None)[name]
+    return engine.score(adapter, SCORED, None)

@@ -38,14 +38,18 @@ class Seen:
 def see(engine: "Engine", exam: "Exam", *, common: int | None = None, seed: int = 0) -> Seen:
     """Gives what the base model sees of an exam's rows; `common` is that of the rows that they are compared with.
 
+    Prompts are cut as if no row had an answer: an over-long one keeps as much, whether its answer is there or not.
+
     Cost: a pass over the prompts of at most 1,000 rows, drawn by `seed`.
 
     Raises:
         TrialError: it runs out of memory, or states are not finite.
     """
-    shared = exam.examples[0].own.start if common is None else common
-    drawn = np.random.default_rng(seed).permutation(len(exam.examples))[:MOST_STATES]
-    prompts = [_prompt(exam.examples[place], shared, engine.encoder.end) for place in sorted(drawn)]
+    longest = engine.setup.train.length_of(exam.task.name)
+    examples = engine.encoder.unanswered(exam.task, exam.rows, max_length=longest)
+    shared = examples[0].own.start if common is None else common
+    drawn = np.random.default_rng(seed).permutation(len(examples))[:MOST_STATES]
+    prompts = [_cut(examples[place], shared) for place in sorted(drawn)]
     words = tuple(sum(len(text.split()) for text in row_texts(row)) for row in exam.rows)
     states = engine.states(prompts).numpy()
     if not np.isfinite(states).all():
@@ -72,6 +76,5 @@ def is_classification(task: Task) -> bool:
     return task.kind in ("classification", "pair_classification")
 
 
-def _prompt(example: Example, common: int, end: int) -> Example:
-    """Gives the prompt alone, so that what stands for an answer costs nothing."""
-    return replace(example, answer=(end,), cuts=(min(common, len(example.prompt) - 1),))
+def _cut(example: Example, common: int) -> Example:
+    return replace(example, cuts=(min(common, len(example.prompt) - 1),))

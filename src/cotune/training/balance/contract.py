@@ -9,7 +9,7 @@ and clipping mean the same under every balancer.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -132,7 +132,8 @@ class Answer:
     `weights` are factors on the tasks' mean losses [task], `examples` on the examples' mean losses [example], and
     `gradient` is the merged gradient itself [parameter], which needs gradients by task. `extra` [parameter] is added to
     the gradient merged by `weights`; `penalty`, a function of the saliency, to the loss. For the record alone are
-    `shares` [task], what went into that gradient, and `spent` [task, way of counting], the privacy given up so far.
+    `shares` [task], what went into that gradient, and `spent` [task, way of counting], the privacy given up so far, at
+    `terms`, by name.
     """
 
     weights: Array | None = None
@@ -140,6 +141,7 @@ class Answer:
     gradient: "torch.Tensor | None" = None
     shares: Array | None = None
     spent: Array | None = None
+    terms: Mapping[str, float] = field(default_factory=dict)
     extra: "torch.Tensor | None" = None
     penalty: "torch.Tensor | None" = None
 

@@ -58,7 +58,8 @@ class Private:
         seen = state["seen"] + np.bincount(signals.owner, minlength=len(signals.tasks.rows))
         later = {**state, "seen": seen, "steps": state["steps"] + 1}
         gradient, cost = (weights @ sums + noise) / count, self.epsilons(signals.tasks, later)
-        return Answer(gradient=gradient, shares=state["weights"], spent=cost), later
+        terms = {"delta": self.delta, "clip": self.clip, "noise": self.noise}
+        return Answer(gradient=gradient, shares=state["weights"], spent=cost, terms=terms), later
 
     def epsilons(self, tasks: Tasks, state: State) -> Array:
         """Gives the two epsilons of each task after the steps of `state`, [task, 2]."""

@@ -1,7 +1,7 @@
 """The record of what a balancer did."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
@@ -24,6 +24,7 @@ class Record:
     cosines: tuple[tuple[int, Cosines], ...] = ()
     spent: tuple[tuple[float, ...], ...] = ()
     looks: tuple[tuple[int, tuple[float, ...]], ...] = ()
+    terms: Mapping[str, float] = field(default_factory=dict)
 
     def then(self, signals: Signals, answer: Answer) -> "Record":
         """Gives the record with one step more."""
@@ -34,7 +35,8 @@ class Record:
         shown = () if weights is None else tuple(float(weight) for weight in weights)
         spent = self.spent if answer.spent is None else tuple(tuple(line) for line in answer.spent.tolist())
         look = [] if signals.validation is None else [(signals.step, tuple(signals.validation.tolist()))]
-        return Record((*self.lines, (signals.step, shown)), self.cosines, spent, (*self.looks, *look))
+        terms = answer.terms or self.terms
+        return Record((*self.lines, (signals.step, shown)), self.cosines, spent, (*self.looks, *look), terms)
 
     def noting(self, step: int, found: Cosines) -> "Record":
         """Gives the record with the cosines of a step, which is then recorded too."""
@@ -54,7 +56,8 @@ class Record:
         privacy = {name: (line[0], line[1]) for name, line in zip(names, self.spent, strict=False)}
         steps = tuple(step for step, _ in lines)
         looks = tuple(self.looks[place] for place in _spread(np.arange(len(self.looks))))
-        return Balancing(balancer, steps, weights, tuple(known.get(step, ()) for step in steps), privacy, looks)
+        seen = tuple(known.get(step, ()) for step in steps)
+        return Balancing(balancer, steps, weights, seen, privacy, looks, self.terms)
 
 
 def _spread(places: NDArray[np.int64]) -> NDArray[np.int64]:

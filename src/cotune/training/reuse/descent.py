@@ -55,15 +55,21 @@ class Descent:
 
 @dataclass
 class Known:
-    """The losses of picks that were read, each once; `readings` counts them."""
+    """The losses of picks that were read, each once; `readings` counts them, and how often one was held."""
 
     rows: Rows
     _losses: dict[Pick, Array] = field(default_factory=dict)
+    _holds: int = 0
 
     @property
     def readings(self) -> int:
-        """How many picks were read."""
-        return len(self._losses)
+        """How often the rows were read."""
+        return len(self._losses) + self._holds
+
+    def hold(self, pick: Pick) -> None:
+        """Keeps what `pick` gives below each layer; the rows are read once more for that."""
+        self.rows.hold(pick)
+        self._holds += 1
 
     def has(self, pick: Pick) -> bool:
         """Whether `pick` was read."""
@@ -97,7 +103,7 @@ def descend(
 
     From the top down, because what lies below the visited layer then stays as it was when the pass began: it is
     computed once a pass. Cost: a pass reads at most one pick for each adapter and layer, of the visited layer and those
-    above it; a pick that was read before costs nothing.
+    above it, and once more the pick that it begins from; other picks that were read before cost nothing.
 
     Source of the idea: Jiang & Celiktutan (2022), "Neural Weight Search for Scalable Task Incremental Learning": a new
     task's network is built from frozen weights alone, chosen from a fixed pool for each layer and kept as indices.
@@ -125,7 +131,7 @@ def _pass(
         others = [adapter for adapter in (None, *options[layer]) if adapter != pick[layer]]
         candidates = [_with(pick, layer, adapter) for adapter in others]
         if not is_held and not all(map(known.has, candidates)):
-            known.rows.hold(pick)
+            known.hold(pick)
             is_held = True
         for candidate in candidates:
             known.losses(candidate)

@@ -59,7 +59,7 @@ class Found:
     """What a search found: the pick, what it is compared with, and how it came about.
 
     `wholes` are the adapters taken whole; `best` is the number of the one with the least loss on the train rows.
-    `readings` counts the picks that the train rows were read with.
+    `readings` counts how often the train rows were read.
     """
 
     none: Measured
@@ -99,8 +99,11 @@ class Shelf:
         return tuple(stored.label for stored in self.library.adapters)
 
     def most_readings(self, passes: int) -> int:
-        """Gives how many picks the train rows are read with at most: none, each adapter whole, and all candidates."""
-        return 1 + len(self.labels) + passes * sum(map(len, self.library.options))
+        """Gives how often the train rows are read at most.
+
+        That is with none, each adapter whole and, in each pass, all candidates and once more what it begins from.
+        """
+        return 1 + len(self.labels) + passes * (1 + sum(map(len, self.library.options)))
 
     def search(self, task: Task, drawn: Drawn, *, passes: int, tell: Tell) -> Found:
         """Gives the pick that `descend` ends in from the adapter, or none, with the least loss on the train rows.
