@@ -37,11 +37,11 @@ def test_contracts_hold_every_room():
 def test_import_is_light():
     heavy = "[m for m in ('torch', 'transformers', 'peft', 'datasets', 'scipy', 'sklearn') if m in sys.modules]"
     assert run(sys.executable, "-c", f"import sys, cotune; print({heavy})").stdout.strip() == "[]"
-    times = []
-    for _ in range(6):
-        log = run(sys.executable, "-X", "importtime", "-c", "import cotune").stderr
-        times.append(int(re.findall(r"\|\s+(\d+) \| cotune$", log, re.M)[-1]) / 1e6)
-    assert min(times) < 0.3
+    timed = "import time; began = time.process_time(); import cotune; print(time.process_time() - began)"
+    seconds = [
+        float(run(sys.executable, "-c", timed).stdout) for _ in range(6)
+    ]  # others may be at work
+    assert min(seconds) < 0.3
 
 
 def test_no_file_is_two_rooms():
