@@ -38,9 +38,7 @@ def test_import_is_light():
     heavy = "[m for m in ('torch', 'transformers', 'peft', 'datasets', 'scipy', 'sklearn') if m in sys.modules]"
     assert run(sys.executable, "-c", f"import sys, cotune; print({heavy})").stdout.strip() == "[]"
     timed = "import time; began = time.process_time(); import cotune; print(time.process_time() - began)"
-    seconds = [
-        float(run(sys.executable, "-c", timed).stdout) for _ in range(6)
-    ]  # others may be at work
+    seconds = [float(run(sys.executable, "-c", timed).stdout) for _ in range(6)]  # others may be at work
     assert min(seconds) < 0.3
 
 

@@ -51,10 +51,10 @@ def test_a_saved_adapter_scores_its_rows_as_in_training(base, task, tmp_path, me
     made = baselines_of(trained, "dev", base, {})
     (baseline,) = made(trained.score(adapter, split="dev"))
     rows = tuple(task.rows["dev"])
-    again = measure(baseline, Batch(rows, (True,) * len(rows)), tmp_path / "best")
+    (again,) = measure(baseline, [Batch(rows, (True,) * len(rows))], tmp_path / "best")
     assert 0 < baseline.sample.score < 1
     assert again.tallies == baseline.sample.tallies
     assert again.words == baseline.sample.words
     assert np.allclose(again.states, baseline.sample.states, atol=1e-5)
-    unanswered = measure(baseline, Batch(rows, (False,) * len(rows)), tmp_path / "nowhere")
+    (unanswered,) = measure(baseline, [Batch(rows, (False,) * len(rows))], tmp_path / "nowhere")
     assert (unanswered.tallies, unanswered.labels) == ((), ())
