@@ -49,3 +49,15 @@ def test_curriculum_is_that_of_the_trials(run, tmp_path):
     plain, other, _ = run()
     assert "curriculum" not in other
     assert trial.train_loss != plain.train_loss
+
+
+def test_merging_is_that_of_the_trials(run, tmp_path):
+    """The losses of the steps are those of one dataset after the other."""
+    trial, settings, kept = run("--merging", "average", "train.merging.turns=2")
+    assert settings["merging"]["name"] == kept["merging"]["name"] == "average"
+    assert settings["merging"]["turns"] == kept["merging"]["turns"] == 2
+    (tmp_path / "options").rename(tmp_path / "before")
+    plain, other, _ = run()
+    assert "merging" not in other
+    assert trial.train_loss != plain.train_loss
+    assert trial.exposure == plain.exposure
