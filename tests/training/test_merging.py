@@ -1,6 +1,8 @@
 """Merging trains each dataset by itself and gives the mean of what that changed, turn after turn."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -12,6 +14,7 @@ from cotune import Mixture, Request
 from cotune.training import Balance, Budget, Curriculum, FineTune, Lora, Merging, Mixing, Scoring, TaskTrain, Train
 from cotune.training.lora_factors import Factors, factors_of
 from cotune.training.merge.average import Average
+from cotune.training.merge.choice import PLACES
 from cotune.training.merge.turns import steps_of, tunings
 from cotune.training.trainer import Trainer
 from cotune.trial import Stop
@@ -209,6 +212,14 @@ def test_unfit_settings_are_refused_before_a_model_is_loaded(changes, words):
 def test_unknown_mergers_and_options_are_refused(choice, words):
     with pytest.raises(ValueError, match=words):
         choice()
+
+
+def test_a_choice_is_checked_without_torch():
+    """The command line reads settings in a process that never trains."""
+    code = f"import sys; from cotune.training import Merging; [Merging(name) for name in {list(PLACES)}]; "
+    code += "print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_settings_hold_the_merger_and_are_as_before_without(random_base):

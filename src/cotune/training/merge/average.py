@@ -8,9 +8,12 @@ datasets it is the sum of task arithmetic.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from cotune.training.lora_factors import Factors, joined
 from cotune.training.merge.contract import Differences
+
+if TYPE_CHECKING:
+    from cotune.training.lora_factors import Factors
 
 
 @dataclass(frozen=True)
@@ -25,8 +28,10 @@ class Average:
 
     def merge(
         self, start: Differences, tuned: Mapping[str, Differences], weights: Mapping[str, float]
-    ) -> dict[str, Factors]:
+    ) -> "dict[str, Factors]":
         """Gives (1 - scale) * start + scale * sum_t w_t tuned_t, with weights that sum to 1."""
+        from cotune.training.lora_factors import joined  # with torch, so late
+
         total = sum(weights[name] for name in tuned)
         parts = {name: self.scale * weights[name] / total for name in tuned}
         return {

@@ -1,11 +1,12 @@
 """The contract of a merger: what it is told of several adapters, and the one that it answers with."""
 
 from collections.abc import Mapping
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from cotune.training.lora_factors import Factors
+if TYPE_CHECKING:  # a choice is checked without torch
+    from cotune.training.lora_factors import Factors
 
-Differences: TypeAlias = Mapping[str, Factors]
+Differences: TypeAlias = "Mapping[str, Factors]"
 """What an adapter changes, by module."""
 
 
@@ -14,7 +15,7 @@ class Merger(Protocol):
 
     def merge(
         self, start: Differences, tuned: Mapping[str, Differences], weights: Mapping[str, float]
-    ) -> dict[str, Factors]:
+    ) -> "dict[str, Factors]":
         """Gives what is merged, of any rank.
 
         `tuned` is what training on each dataset made of `start`; `weights` are positive, by dataset. All have the same
