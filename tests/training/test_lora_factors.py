@@ -48,6 +48,12 @@ def test_a_module_smaller_than_the_rank_keeps_the_shapes_of_its_adapter():
     torch.testing.assert_close(product(found), product(small), atol=1e-5, rtol=1e-5)
 
 
+def test_rows_stay_as_long_turn_after_turn_where_a_module_is_smaller_than_the_rank():
+    once = nearest(made(1, rank=8, out=1), 8)
+    again = nearest(nearest(joined([(0.5, once), (0.5, once)]), 8), 8)
+    torch.testing.assert_close(again.down.norm(dim=1), once.down.norm(dim=1), atol=1e-5, rtol=1e-5)
+
+
 def test_factors_are_an_adapters_weights_by_module():
     state = {
         "base_model.model.layers.0.q.lora_A.weight": torch.ones(2, 3),

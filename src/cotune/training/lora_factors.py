@@ -51,14 +51,16 @@ def joined(parts: Sequence[tuple[float, Factors]]) -> Factors:
 def nearest(factors: Factors, rank: int) -> Factors:
     """Gives the factors of that rank whose difference is nearest (Eckart and Young, 1936), by squared error.
 
-    The rows of `down` are orthogonal and as long as those given are on average, as it suits further training. Where the
-    module is smaller than the rank, the rest is zero. The whole difference, [out, in], is never made.
+    The rows of `down` are orthogonal and as long as those given are on average, zero ones aside, as it suits further
+    training. Where the module is smaller than the rank, the rest is zero. The whole difference, [out, in], is never
+    made.
     """
     down, up = factors.down.double(), factors.up.double()
     left, upper = torch.linalg.qr(up)
     right, lower = torch.linalg.qr(down.T)
     turned, sizes, axes = torch.linalg.svd(upper @ lower.T, full_matrices=False)
-    length = down.norm(dim=1).mean()
+    lengths = down.norm(dim=1)
+    length = lengths[lengths > 0].mean()
     rest = max(rank - len(sizes), 0)
     kept_down = pad(length * (axes[:rank] @ right.T), (0, 0, 0, rest))
     kept_up = pad((left @ turned[:, :rank]) * (sizes[:rank] / length), (0, rest))
