@@ -148,13 +148,25 @@ def test_tunings_hold_the_rows_of_the_plan_in_order_in_batches_of_their_own(rand
     found = tunings(drawn, train)
     assert len(found) == count
     for name in NAMES:
-        mine = [example for plans in found for example in plans[name].examples]
+        mine = [example for plans in found if name in plans for example in plans[name].examples]
         assert mine == [example for example in drawn.examples if example.task == name]
     sizes = [len(batch) for plans in found for plan in plans.values() for batch in plan.batches]
     assert max(sizes) <= 6 + 3  # a rest of less than half a batch is added to the last
     assert evaluate.estimate(BOTH).steps == steps_of(drawn, train) == len(sizes)
     (trial,) = evaluate([BOTH])
     assert len(trial.train_loss) == len(sizes)
+
+
+def test_rows_that_enter_together_are_tuned_on_together(random_base):
+    train = replace(turns(5), overrides={"group": TaskTrain(draw=2)})
+    drawn = fine_tune(random_base, train).engine.plan(BOTH)
+    rows = [example for example in drawn.examples if example.task == "group"]
+    owner = {row: number for number, batch in enumerate(_batches(drawn, train)) for row in batch}
+    assert all(owner[one] == owner[two] for one, two in zip(rows[::2], rows[1::2], strict=True))
+
+
+def _batches(drawn, train):
+    return [batch for plans in tunings(drawn, train) for plan in plans.values() for batch in plan.batches]
 
 
 def test_a_dataset_with_fewer_rows_than_turns_is_not_in_all(random_base):

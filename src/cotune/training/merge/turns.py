@@ -4,7 +4,7 @@ Zhou et al., 2024, "ATM: Improving Model Merging by Alternating Tuning and Mergi
 merging of models that were each trained on one task; it has the budget of one joint training here, not of several.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from cotune.training.draws import full_batches, without_rest
 from cotune.training.example import Example
@@ -16,6 +16,9 @@ from cotune.training.settings import Lora, Train
 
 Tunings = Sequence[Mapping[str, Plan]]
 """By turn, what each dataset is tuned on."""
+
+Rows = Sequence[Sequence[Example]]
+"""Rows of one dataset, those that enter a batch together as one."""
 
 
 def is_merged(drawn: Plan, train: Train) -> bool:
@@ -33,10 +36,10 @@ def steps_of(drawn: Plan, train: Train) -> int:
 def tunings(drawn: Plan, train: Train) -> Tunings:
     """Gives the plan's rows by turn and dataset, each dataset's in its order, in batches of its own.
 
-    A dataset with fewer rows than turns is not in all of them.
+    Rows that enter a batch together stay together. A dataset with fewer of these (or rows) than turns is not in all.
     """
     turns = train.merging.turns
-    rows = {name: [example for example in drawn.examples if example.task == name] for name in drawn.exposure}
+    rows = {name: _rows(drawn, name, train) for name in drawn.exposure}
     found = [
         {name: _plan(part, train) for name, own in rows.items() if (part := _part(own, turn, turns))}
         for turn in range(turns)
@@ -79,16 +82,16 @@ def in_turns(
     return tuple(losses)
 
 
-def _part(rows: Sequence[Example], turn: int, turns: int) -> Sequence[Example]:
+def _rows(drawn: Plan, name: str, train: Train) -> Rows:
+    own, size = [example for example in drawn.examples if example.task == name], train.of(name).draw
+    return [own[at : at + size] for at in range(0, len(own), size)]
+
+
+def _part(rows: Rows, turn: int, turns: int) -> Rows:
     return rows[turn * len(rows) // turns : (turn + 1) * len(rows) // turns]
 
 
-def _plan(rows: Sequence[Example], train: Train) -> Plan:
-    """Gives rows of one dataset as a plan; those that enter together stay together."""
-    name = rows[0].task
-    batches = without_rest(list(full_batches(_together(rows, train.of(name).draw), train)))
-    return Plan(batches, exposure_of(batches, {name: rows}))
-
-
-def _together(rows: Sequence[Example], size: int) -> Iterator[Sequence[Example]]:
-    return (rows[at : at + size] for at in range(0, len(rows), size))
+def _plan(rows: Rows, train: Train) -> Plan:
+    batches = without_rest(list(full_batches(rows, train)))
+    each = [example for together in rows for example in together]
+    return Plan(batches, exposure_of(batches, {each[0].task: each}))
