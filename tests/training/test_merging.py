@@ -243,9 +243,20 @@ def test_settings_hold_the_merger_and_are_as_before_without(random_base):
 
 
 def test_tunings_of_a_few_steps_are_pointed_out(random_base):
-    def notes(count):
-        warnings = fine_tune(random_base, turns(count), budget=Budget(examples=240)).warnings()
+    def notes(count, examples=240):
+        warnings = fine_tune(random_base, turns(count), budget=Budget(examples=examples)).warnings()
         return [note for note in warnings if "Merging" in note]
 
     assert notes(1) == []
     assert "lower train.merging.turns (4)" in notes(4)[0]
+    assert "train.merging.turns" not in notes(1, examples=36)[0]  # one is the least
+
+
+def test_a_warm_up_longer_than_a_tuning_is_pointed_out(random_base):
+    def notes(warmup):
+        warnings = fine_tune(random_base, replace(CHEAP, warmup=warmup), budget=Budget(examples=240)).warnings()
+        return [note for note in warnings if "warm-up" in note]
+
+    assert notes(0.1) == []
+    (note,) = notes(24)  # of the steps of all tunings it takes half
+    assert "in which merging tunes" in note

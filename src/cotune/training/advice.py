@@ -80,17 +80,20 @@ def _steps(drawn: Plan, setup: Setup) -> list[str]:
 
 
 def _turns(drawn: Plan, setup: Setup) -> list[str]:
-    """Tells of tunings between two merges that are very short."""
+    """Tells of tunings between two merges that are very short, or no longer than their warm-up."""
     if not is_merged(drawn, setup.train):
         return []
-    turns = tunings(drawn, setup.train)
-    steps, name = min((len(plan.batches), name) for plans in turns for name, plan in plans.items())
-    if steps >= FEW_STEPS:
-        return []
-    return [
-        f"Merging tunes {name!r} for {steps} optimizer steps in a turn; lower train.merging.turns "
-        f"({setup.train.merging.turns}), raise the budget or lower train.batch_tokens."
-    ]
+    found, turns = tunings(drawn, setup.train), setup.train.merging.turns
+    steps, name = min((len(plan.batches), name) for plans in found for name, plan in plans.items())
+    notes, fewer = [], f"lower train.merging.turns ({turns}), " if turns > 1 else ""
+    if steps < FEW_STEPS:
+        notes.append(
+            f"Merging tunes {name!r} for {steps} optimizer steps in a turn; {fewer}raise the budget or lower "
+            "train.batch_tokens."
+        )
+    if warmup_steps(steps, setup.train) >= steps:
+        notes.append(f"The warm-up takes all of the {steps} steps in which merging tunes {name!r}; lower train.warmup.")
+    return notes
 
 
 def _looks(drawn: Plan, setup: Setup) -> list[str]:
