@@ -54,8 +54,8 @@ def sweep_of(options: Namespace) -> Sweep:
     asked = {name: vars(options)[name] for name in ("seeds", "tokens", "top") if vars(options)[name] is not None}
     work = replace(usual, model=model, lrs=tuple(options.lrs or usual.lrs), **asked)
     (pool,) = opened([options.pool], work, None if options.tiny else options.data)
-    step = options.step or (SMALL_STEP if options.tiny else Sweep.step)
-    sweep = Sweep(work, pool, step, SMALL_RIVALS if options.tiny else Sweep.rivals)
+    step, rivals = (SMALL_STEP, SMALL_RIVALS) if options.tiny else (Sweep.step, Sweep.rivals)
+    sweep = Sweep(work, pool, step if options.step is None else options.step, rivals)
     sweep.weightings  # noqa: B018  (raises where the step is wrong)
     return sweep
 

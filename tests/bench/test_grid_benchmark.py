@@ -132,6 +132,7 @@ def test_the_command_leaves_a_page_and_goes_on_where_it_was(tmp_path, monkeypatc
         (["--jobs", "0"], "at least 1; got 0"),
         (["--seeds", "0"], "positive"),
         (["--step", "0.3"], "divides 1"),
+        (["--step", "0"], "divides 1"),
         (["--step", "0.5"], "too few to compare"),
     ],
 )
