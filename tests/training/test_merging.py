@@ -200,7 +200,7 @@ def test_progress_goes_from_nothing_to_all_steps_without_a_step_back(random_base
     [
         ({"tasks": (GROUP,)}, r"two or more datasets.*the pool has \['group'\]"),
         ({"lora": Lora(method="full")}, "Use method: lora"),
-        ({"scoring": Scoring(curve=2)}, "scoring.curve"),
+        ({"scoring": Scoring(curve=2)}, "scoring.curve above 0"),
         ({"train": replace(CHEAP, balancer=Balance("dwa"))}, "balancer 'dwa'"),
         ({"train": replace(CHEAP, mixing=Mixing("grape"))}, "mixing 'grape'"),
         ({"train": replace(CHEAP, curriculum=Curriculum("two_stage"))}, "train.curriculum"),
