@@ -16,10 +16,11 @@ from cotune.strict_yaml import parse_yaml
 from cotune.task import Row
 from cotune.tasks import METRICS
 from cotune.tasks.spec import KINDS, DatasetSpec
-from cotune.training import Balance, Budget, Curriculum, Lora, Mixing, Scoring, SizePolicy, TaskTrain, Train
+from cotune.training import Balance, Budget, Curriculum, Lora, Merging, Mixing, Scoring, SizePolicy, TaskTrain, Train
 from cotune.training.balance.choice import EQUAL, PLACES
 from cotune.training.curriculum import choice as curricula
 from cotune.training.loss.choice import OPTIONS as LOSS_OPTIONS
+from cotune.training.merge import choice as mergers
 from cotune.training.mix.choice import FIXED, MIXINGS
 
 ROOT = Path(__file__).parent.parent
@@ -35,6 +36,7 @@ SECTIONS = {
     "train.balancer": Balance(),
     "train.mixing": Mixing(),
     "train.curriculum": Curriculum(),
+    "train.merging": Merging(),
     "scoring": Scoring(),
     "search": Search(),
     "limits": Limits(),
@@ -62,7 +64,7 @@ def defaults(section: object) -> dict[str, object]:
 def test_guide_has_every_key_of_a_section_with_its_default(section):
     said, true = table(f"`{section}`"), defaults(SECTIONS[section])
     for key, value in true.items():
-        plain = value.name if isinstance(value, Balance | Curriculum | Mixing) else value  # its short form
+        plain = value.name if isinstance(value, Balance | Curriculum | Merging | Mixing) else value  # its short form
         shown = parse_yaml(said[key].strip("`")).value
         assert shown == (list(plain) if isinstance(plain, tuple) else plain), key
     rest = {key for key in said if key not in true}
@@ -117,6 +119,7 @@ CHOSEN = {
     "Balancers": (EQUAL, {name: f"cotune.training.balance.{place}" for name, place in PLACES.items()}),
     "Mixings": (FIXED, MIXINGS),
     "Curricula": (None, {name: f"cotune.training.curriculum.{place}" for name, place in curricula.PLACES.items()}),
+    "Mergers": (None, {name: f"cotune.training.merge.{place}" for name, place in mergers.PLACES.items()}),
 }
 """What is chosen by name: which name stands for nothing, and module and class of each other one."""
 

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.balance.code import fingerprint, reached
-from benchmarks.balance.contestants import Contestant, chosen, obstacle
+from benchmarks.balance.contestants import Contestant, chosen, named, obstacle
 from benchmarks.balance.costs import costs_page
 from benchmarks.balance.done import Done
 from benchmarks.balance.figures import Table, tables
@@ -26,7 +26,7 @@ from benchmarks.balance.recheck import CODE, recheck
 from benchmarks.balance.row import Row
 from benchmarks.balance.running import Runner
 from benchmarks.balance.stages import at_rate, entries, screened, timing, tuning
-from benchmarks.balance.training import Job, contestant_of, run
+from benchmarks.balance.training import Job, run
 from benchmarks.balance.work import FIRST_SEEDS, Case, Work
 from benchmarks.provenance import provenance
 from benchmarks.working import say
@@ -77,7 +77,7 @@ def code_of(case: Case, pools: Sequence[Pool]) -> str:
     """Gives the fingerprint of a case's data and of its contestant's own code, that the trainer does not import."""
     marks = {pool.name: pool.mark for pool in pools}
     try:
-        own = fingerprint(contestant_of(case.contestant).modules, without=reached(TRAINER))
+        own = fingerprint(named(case.contestant).modules, without=reached(TRAINER))
     except KeyError:
         return "gone"
     return f"{marks.get(case.pool, 'gone')} {own}"

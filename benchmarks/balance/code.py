@@ -10,7 +10,7 @@ from benchmarks.provenance import ROOT
 ROOTS = {"cotune": ROOT / "src", "benchmarks": ROOT}
 FRONT = "cotune"
 """Imports everything; what is used of it is reached by its own name as well."""
-CHOICES = {f"cotune.training.{room}.choice" for room in ("balance", "mix", "curriculum")}
+CHOICES = {f"cotune.training.{room}.choice" for room in ("balance", "mix", "curriculum", "merge")}
 REGISTRIES = frozenset({*CHOICES, "benchmarks.balance.contestants"})
 """Modules that list contestants: one more changes none of the others."""
 

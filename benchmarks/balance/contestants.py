@@ -1,4 +1,4 @@
-"""Contestants: all balancers, mixings and curricula, size policies beside them, and what is only measured against."""
+"""Contestants: all balancers, mixings, curricula, mergers, size policies beside them, what is only measured against."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from benchmarks.balance.work import Work
 from cotune.problem import check_names
 from cotune.task import Task
-from cotune.training import Balance, Budget, Curriculum, Mixing, SizePolicy
+from cotune.training import Balance, Budget, Curriculum, Merging, Mixing, SizePolicy
 from cotune.training.balance.choice import EQUAL, PLACES
 from cotune.training.curriculum import choice as curricula
+from cotune.training.merge import choice as mergers
 from cotune.training.mix.choice import MIXINGS
 from cotune.training.setup import Setup
 
@@ -16,11 +17,15 @@ SINGLE = "single "
 """Begins the name of a training on one dataset alone."""
 BASE = "base"
 """The model as it is."""
+WEIGHTED = "weights "
+"""Begins the name of a training under fixed weights, as `weights a=1 b=3`."""
 TEMPERATURE = 2.0
 REFERENCES = {"ama_r": "specialists", "ama_s": "specialists", "doremi": "proxy"}
 """What mixers compare losses with; its training is part of their cost, not of their tokens."""
 LOOKED_AT = 16
 """Rows of each dataset that balancers and mixers look at."""
+TURNS = 4
+"""How often is merged where it is more than once."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +73,43 @@ def orders() -> Iterator[Contestant]:
         yield Contestant(name, {"curriculum": Curriculum(name)}, modules=(module,))
 
 
-SOURCES: tuple[Callable[[], Iterable[Contestant]], ...] = (lambda: BASELINES, balancers, mixings, orders)
+def merged() -> Iterator[Contestant]:
+    """Yields every merger that has a name, with its own defaults: once, and in turns of tuning and merging."""
+    for name, place in mergers.PLACES.items():
+        module = f"cotune.training.merge.{place.partition(':')[0]}"
+        yield Contestant(name, {"merging": Merging(name)}, modules=(module,))
+        yield Contestant(f"{name} in {TURNS} turns", {"merging": Merging(name, turns=TURNS)}, modules=(module,))
+
+
+SOURCES: tuple[Callable[[], Iterable[Contestant]], ...] = (lambda: BASELINES, balancers, mixings, orders, merged)
 """Who takes part; what else changes how a mixture is trained joins by one function more, with fields of `Train`."""
 
 
 def known() -> dict[str, Contestant]:
     """Gives all contestants by name."""
     return {contestant.name: contestant for source in SOURCES for contestant in source()}
+
+
+def named(name: str) -> Contestant:
+    """Gives the contestant with a name, one that is only measured against included.
+
+    Raises:
+        KeyError: there is none.
+    """
+    if name == BASE:
+        return Contestant(name, only=())
+    if name.startswith(SINGLE):
+        return Contestant(name, only=(name.removeprefix(SINGLE),))
+    if name.startswith(WEIGHTED):
+        pairs = (part.partition("=") for part in name.removeprefix(WEIGHTED).split())
+        return weighted({dataset: int(weight) for dataset, _, weight in pairs})
+    return known()[name]
+
+
+def weighted(weights: Mapping[str, int]) -> Contestant:
+    """Gives the training under fixed weights of the datasets' losses."""
+    name = WEIGHTED + " ".join(f"{dataset}={weight}" for dataset, weight in weights.items())
+    return Contestant(name, {"weights": dict(weights)})
 
 
 def chosen(names: Iterable[str] | None) -> list[Contestant]:

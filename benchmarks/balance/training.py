@@ -8,7 +8,7 @@ from statistics import mean
 
 import torch
 
-from benchmarks.balance.contestants import BASE, SINGLE, Contestant, known
+from benchmarks.balance.contestants import Contestant, named
 from benchmarks.balance.pools import CHOOSE, REPORT, Pool
 from benchmarks.balance.row import Row
 from benchmarks.balance.work import Case, Work
@@ -50,7 +50,7 @@ def run(job: Job) -> Row:
 
 def _trained(job: Job) -> Row:
     bench = _bench(job.pool.name, job.pool.mark, job.work, _Kept(job.pool))
-    contestant = contestant_of(job.case.contestant)
+    contestant = named(job.case.contestant)
     engine = _settled(bench.engine, job, contestant)
     bench.clock.start()
     started = time.perf_counter()
@@ -64,7 +64,7 @@ def _timed(job: Job) -> Row:
     """Trains with equal weights and as the contestant says in turn; on a machine with other work ratios keep."""
     started, pool = time.perf_counter(), job.pool.unscored
     bench = _bench(pool.name, pool.mark, job.work, _Kept(pool))
-    equal, contestant = contestant_of(EQUAL), contestant_of(job.case.contestant)
+    equal, contestant = named(EQUAL), named(job.case.contestant)
     try:
         seconds = [_seconds(bench, job, each) for each in (equal, contestant, equal, contestant, equal)]
     except TrialError as error:
@@ -92,20 +92,11 @@ def expected_seconds(job: Job) -> float:
     """Gives the seconds of a training under equal weights with its scoring, from a few real steps."""
     torch.set_num_threads(1)
     bench = _bench(job.pool.name, job.pool.mark, job.work, _Kept(job.pool))
-    equal = contestant_of(EQUAL)
+    equal = named(EQUAL)
     engine = _settled(bench.engine, job, equal)
     request = _request(engine, job, equal)
     seconds, _ = measured_seconds(engine, request, engine.plan(request))
     return seconds
-
-
-def contestant_of(name: str) -> Contestant:
-    """Gives the contestant with a name, one that is only measured against included."""
-    if name == BASE:
-        return Contestant(name, only=())
-    if name.startswith(SINGLE):
-        return Contestant(name, only=(name.removeprefix(SINGLE),))
-    return known()[name]
 
 
 @dataclass(frozen=True)

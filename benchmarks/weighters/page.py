@@ -38,7 +38,7 @@ def heading(command: str, facts: Mapping[str, object], sweep: Sweep, rows: Point
         'Four claims of Kirchdorfer et al. (2024), "Analytical Uncertainty-Based Loss Weighting in Multi-Task '
         f'Learning", about UW-SO (`{SOFTMAX}`), looked at in a smaller sweep than theirs: pool `{sweep.pool}`, '
         f"trainings of {work.tokens} tokens in batches of {work.batch_tokens}, {len(sweep.weighters)} weighters at "
-        f"rates {_listed(work.lrs)} and decays {_listed(sweep.decays)}, LoRA on the top {_listed(sweep.tops)} layers "
+        f"rates {listed(work.lrs)} and decays {listed(sweep.decays)}, LoRA on the top {listed(sweep.tops)} layers "
         "of one model. **Size is what is trained, not the network.** Weighters keep their default options: the paper "
         "tunes UW-SO's temperature, and has weighters that are not here. Scores are of "
         f"{work.report} test rows of each target, in points.\n\n"
@@ -66,11 +66,11 @@ def against(found: Sequence[Line]) -> str:
         (
             f"{line.top}",
             line.weighter,
-            _number(line.lr),
-            _number(line.decay),
+            number(line.lr),
+            number(line.decay),
             "" if line.score is None else f"{100 * line.score:.1f}",
-            "" if line.weighter == EQUAL else _points(line.minus, "+"),
-            "" if line.weighter == SOFTMAX else _points(line.behind, "+"),
+            "" if line.weighter == EQUAL else points(line.minus, "+"),
+            "" if line.weighter == SOFTMAX else points(line.behind, "+"),
             f"{line.failed}",
         )
         for line in found
@@ -79,7 +79,7 @@ def against(found: Sequence[Line]) -> str:
     return (
         "## UW-SO beats the others\n\n"
         "Each weighter at the rate and decay that score best on dev rows, seeds together.\n\n"
-        f"{counted}\n{_table(head, cells)}"
+        f"{counted}\n{table(head, cells)}"
     )
 
 
@@ -99,13 +99,13 @@ def apart(found: Sequence[Spread]) -> str:
     )
     cells = []
     for line in found:
-        pairs = [(_points(line.apart[key]), _points(line.minus[key], "+")) for key in MEASURES]
+        pairs = [(points(line.apart[key]), points(line.minus[key], "+")) for key in MEASURES]
         figures = [text if line.top != first or not place else "" for pair in pairs for place, text in enumerate(pair)]
         cells.append((f"{line.top}", f"{line.weighters}", *figures))
     return (
         f"{title}How far the weighters' scores of the table above lie apart on a seed. It holds where differences "
         "from the first size are below zero. Noise is in the spread too: it is above zero where weighting does "
-        "nothing.\n\n" + _table(head, cells)
+        "nothing.\n\n" + table(head, cells)
     )
 
 
@@ -115,9 +115,9 @@ def changed(found: Sequence[Change]) -> str:
     cells = [
         (
             "all" if line.top is None else f"{line.top}",
-            _points(line.rates),
-            _points(line.decays),
-            _points(line.minus, "+"),
+            points(line.rates),
+            points(line.decays),
+            points(line.minus, "+"),
             "" if line.seeds is None else f"{100 * line.seeds:.1f}",
         )
         for line in found
@@ -125,7 +125,7 @@ def changed(found: Sequence[Change]) -> str:
     return (
         "## The learning rate matters, weight decay hardly\n\n"
         "Mean absolute change of the test score between two values, everything else equal, all weighters. What "
-        "changes less than between seeds hardly matters.\n\n" + _table(head, cells)
+        "changes less than between seeds hardly matters.\n\n" + table(head, cells)
     )
 
 
@@ -140,19 +140,23 @@ def _counted(top: int, found: Sequence[Line]) -> str:
     )
 
 
-def _table(head: Sequence[str], cells: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], cells: Iterable[Sequence[str]]) -> str:
+    """Gives a table with a head."""
     return "".join("| " + " | ".join(row) + " |\n" for row in [head, ("---",) * len(head), *cells])
 
 
-def _points(values: Interval | None, sign: str = "") -> str:
+def points(values: Interval | None, sign: str = "") -> str:
+    """Gives an interval in points; `sign` + writes those of its figures."""
     if values is None:
         return ""
     return "{0:{3}.1f} [{1:{3}.1f}, {2:{3}.1f}]".format(*(100 * value for value in values), sign)
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """Gives a number in short, nothing for none."""
     return "" if value is None else f"{value:g}"
 
 
-def _listed(values: Sequence[float]) -> str:
+def listed(values: Sequence[float]) -> str:
+    """Gives numbers with commas."""
     return ", ".join(f"{value:g}" for value in values)

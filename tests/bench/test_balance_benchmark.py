@@ -33,6 +33,7 @@ from benchmarks.engine.models import folder_of
 
 from cotune.training.balance.choice import EQUAL, PLACES
 from cotune.training.curriculum import choice as curricula
+from cotune.training.merge import choice as mergers
 from cotune.training.mix.choice import MIXINGS
 
 WORK = Work(tokens=1000, lrs=(0.1, 0.2), seeds=3)
@@ -60,8 +61,9 @@ def rows_of(work, *, seconds=1.5):
     return {**made, costs: Row(costs, "", seconds=seconds, beside=1.0)}
 
 
-def test_all_balancers_mixings_curricula_and_size_policies_take_part():
-    assert {*PLACES, *MIXINGS, *curricula.PLACES, *(one.name for one in BASELINES)} == known().keys()
+def test_all_balancers_mixings_curricula_mergers_and_size_policies_take_part():
+    merged = {*mergers.PLACES, *(f"{name} in 4 turns" for name in mergers.PLACES)}
+    assert {*PLACES, *MIXINGS, *curricula.PLACES, *merged, *(one.name for one in BASELINES)} == known().keys()
     assert [one.name for one in chosen(["coba"])] == [*(one.name for one in BASELINES), "coba"]
 
 

@@ -6,7 +6,13 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+
+import yaml
+
+PAIR = ("animals", "fruits")
+"""The datasets of `write_pair`."""
 
 
 def start(*arguments: object, seconds: float = 0, **more: object) -> "subprocess.Popen[str]":
@@ -42,6 +48,23 @@ def write_pool(folder: Path, names: tuple[str, ...] = ("animals", "fruits", "sou
                 lines.append(json.dumps({"id": f"{name}-{split}-{index}", "text": " ".join(words), "label": label}))
             (folder / name / f"{split}.jsonl").write_text("\n".join(lines) + "\n")
     return folder
+
+
+def write_pair(path: Path, *, tokens: int, search: Mapping[str, object]) -> Path:
+    """Writes a study of one mixture beside `model` and `data`: both of `PAIR`, so that there is nothing to search."""
+    study = {
+        "model": "model",
+        "targets": ["animals"],
+        "required": list(PAIR),
+        "datasets": [{"name": name, "path": f"data/{name}"} for name in PAIR],
+        "budget": {"tokens": tokens},
+        "dev_rows": 12,
+        "train": {"batch_tokens": 512, "max_length": 160},
+        "lora": {"layers": "top-1"},
+        "search": dict(search),
+    }
+    path.write_text(yaml.safe_dump(study))
+    return path
 
 
 def save_model(folder: Path) -> Path:

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-import yaml
+from programs import PAIR, write_pair
 
 from cotune.journal import read_journal
 from cotune.reporting.privacy import UNHIDDEN
@@ -12,26 +12,12 @@ from cotune.reporting.svg import short
 
 pytestmark = pytest.mark.slow
 
-NAMES = ("animals", "fruits")
-SMALL = {
-    "model": "model",
-    "targets": ["animals"],
-    "required": list(NAMES),
-    "datasets": [{"name": name, "path": f"data/{name}"} for name in NAMES],
-    "budget": {"tokens": 1500},
-    "dev_rows": 12,
-    "train": {"batch_tokens": 512, "max_length": 160},
-    "lora": {"layers": "top-1"},
-    "search": {"trials": 6, "confirm": 2, "sampler": "random"},
-}
-
 
 @pytest.fixture
 def study(model_place, tmp_path):
     """A study of one mixture, so that there is nothing to search."""
-    path = model_place / "small.yaml"
-    path.write_text(yaml.safe_dump(SMALL))
-    return path
+    search = {"trials": 6, "confirm": 2, "sampler": "random"}
+    return write_pair(model_place / "small.yaml", tokens=1500, search=search)
 
 
 def first_trial(folder):
@@ -49,7 +35,7 @@ def test_weights_and_conflicts_of_a_rival_are_shown_under_its_name(study, cotune
     part = page[page.index("Balance while training: coba") :]
     drawing = re.search(r'<svg[^>]*aria-label="Weights under coba".*?</svg>', part, re.DOTALL)[0]
     after = printed[printed.index("Weights under coba") :]
-    for name in NAMES:
+    for name in PAIR:
         own = theirs.weights[name]
         assert f"{name}: {own[0]:.3f} at first, {own[-1]:.3f} at last" in drawing
         assert f"{name} {own[0]:.2f} {sum(own) / len(own):.2f} {own[-1]:.2f}" in after
@@ -64,7 +50,7 @@ def test_the_privacy_budget_of_each_dataset_is_told(study, cotune, tmp_path):
     done = cotune("run", study, balancer, "--runs", tmp_path, "--in-process", "--json")
     assert done.code == 0, done.err
     told = first_trial(tmp_path / "small").balancing
-    assert set(told.privacy) == set(NAMES)
+    assert set(told.privacy) == set(PAIR)
     assert told.terms == {"delta": 0.001, "clip": 0.5, "noise": 2}
     printed = " ".join(cotune("report", tmp_path / "small").out.split())
     page = (tmp_path / "small" / "report.html").read_text()
@@ -88,7 +74,7 @@ def test_a_training_tells_its_privacy_budget_and_leaves_it_in_the_card(study, co
     assert "Privacy of each training alone, clip 1, noise 1" in printed
     (entry,) = [json.loads(line) for line in (tmp_path / "runs" / "small" / "log.jsonl").read_text().splitlines()]
     privacy = entry["payload"]["trainings"][0]["privacy"]
-    assert set(privacy) == set(NAMES)
+    assert set(privacy) == set(PAIR)
     for name, (used, drawn) in privacy.items():
         assert f"| {name} | {short(used)} | {short(drawn)} |" in card
         assert re.search(rf"{name} .*? {re.escape(short(used))} {re.escape(short(drawn))}", printed)

@@ -2,35 +2,23 @@
 
 import pytest
 import yaml
+from programs import PAIR, write_pair
 
 from cotune.journal import read_journal
 
 pytestmark = pytest.mark.slow
 
-NAMES = ("animals", "fruits")
-STUDY = {
-    "model": "model",
-    "targets": ["animals"],
-    "required": list(NAMES),
-    "datasets": [{"name": name, "path": f"data/{name}"} for name in NAMES],
-    "budget": {"tokens": 3000},
-    "dev_rows": 12,
-    "train": {"batch_tokens": 512, "max_length": 160},
-    "lora": {"layers": "top-1"},
-    "search": {"trials": 1, "confirm": 0},
-}
-
 
 @pytest.fixture
 def run(model_place, cotune, tmp_path):
     """Runs a study of one mixture with options; gives the folder and the trial of both datasets."""
-    (model_place / "options.yaml").write_text(yaml.safe_dump(STUDY))
+    write_pair(model_place / "options.yaml", tokens=3000, search={"trials": 1, "confirm": 0})
 
     def made(*options):
         done = cotune("run", "options.yaml", *options, "--runs", tmp_path, "--in-process", "--json")
         assert done.code == 0, done.err
         view = read_journal(tmp_path / "options")
-        trial = next(record.trial for record in view.records if record.request.mixture.names == NAMES)
+        trial = next(record.trial for record in view.records if record.request.mixture.names == PAIR)
         assert trial.is_finished, trial.error
         kept = yaml.safe_load((tmp_path / "options" / "study.yaml").read_text())["train"]
         return trial, view.settings["train"], kept
@@ -41,7 +29,7 @@ def run(model_place, cotune, tmp_path):
 def test_balancer_is_that_of_the_trials(run):
     trial, settings, kept = run("--balancer", "dwa")
     assert trial.balancing.balancer == settings["balancer"]["name"] == kept["balancer"]["name"] == "dwa"
-    assert set(trial.balancing.weights) == set(NAMES)
+    assert set(trial.balancing.weights) == set(PAIR)
     assert all(len(own) == len(trial.balancing.steps) > 1 for own in trial.balancing.weights.values())
     assert trial.mixed is None
 
@@ -49,7 +37,7 @@ def test_balancer_is_that_of_the_trials(run):
 def test_mixing_is_that_of_the_trials(run):
     trial, settings, kept = run("--mixing", "bandit")
     assert trial.mixed.mixing == settings["mixing"]["name"] == kept["mixing"]["name"] == "bandit"
-    assert set(trial.mixed.shares) == set(NAMES)
+    assert set(trial.mixed.shares) == set(PAIR)
     assert trial.balancing is None
 
 
@@ -61,3 +49,15 @@ def test_curriculum_is_that_of_the_trials(run, tmp_path):
     plain, other, _ = run()
     assert "curriculum" not in other
     assert trial.train_loss != plain.train_loss
+
+
+def test_merging_is_that_of_the_trials(run, tmp_path):
+    """The losses of the steps are those of one dataset after the other."""
+    trial, settings, kept = run("--merging", "average", "train.merging.turns=2")
+    assert settings["merging"]["name"] == kept["merging"]["name"] == "average"
+    assert settings["merging"]["turns"] == kept["merging"]["turns"] == 2
+    (tmp_path / "options").rename(tmp_path / "before")
+    plain, other, _ = run()
+    assert "merging" not in other
+    assert trial.train_loss != plain.train_loss
+    assert trial.exposure == plain.exposure

@@ -13,9 +13,10 @@ from cotune.training import Lora, Train
 from cotune.training.adapter import Adapter
 from cotune.training.balance.teachers import standing_in, weights_of
 from cotune.training.lora import adapted
+from cotune.training.lora_factors import factors_of
 from cotune.training.model import load_model
 from cotune.training.padded_decoder import PaddedDecoder
-from cotune.training.reuse.folders import DOWN, PREFIX, UP, read_adapters
+from cotune.training.reuse.folders import read_adapters
 from cotune.training.reuse.library import shelved
 
 
@@ -128,9 +129,8 @@ def test_h10_a_pass_with_the_mixed_weights_of_two_adapters_is_that_of_the_mix_wr
             with standing_in(trainee.parameters, weights):
                 assert float((PaddedDecoder(model).logits(examples) - found).abs().max()) > 0.01
     mixed = {name: 0.25 * states[0][name] + 0.75 * states[1][name] for name in states[0]}
-    names = [name.removeprefix(PREFIX).removesuffix(UP) for name in mixed if name.endswith(UP)]
-    factors = {name: (mixed[f"{PREFIX}{name}{UP}"], mixed[f"{PREFIX}{name}{DOWN}"]) for name in names}
-    add_to_weights(model, {name: lora.alpha / lora.rank * up @ down for name, (up, down) in factors.items()})
+    factors = factors_of(mixed, lora.alpha / lora.rank)
+    add_to_weights(model, {name: own.scale * own.up @ own.down for name, own in factors.items()})
     torch.testing.assert_close(PaddedDecoder(model).logits(examples), found, atol=1e-5, rtol=1e-5)
 
 

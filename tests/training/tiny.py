@@ -10,12 +10,20 @@ from transformers import (
     GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
+    MixtralConfig,
+    MixtralForCausalLM,
+    OlmoeConfig,
+    OlmoeForCausalLM,
     PreTrainedModel,
     PreTrainedTokenizerFast,
     Qwen2Config,
     Qwen2ForCausalLM,
+    Qwen2MoeConfig,
+    Qwen2MoeForCausalLM,
     Qwen3Config,
     Qwen3ForCausalLM,
+    Qwen3MoeConfig,
+    Qwen3MoeForCausalLM,
 )
 
 from cotune.task import Row, Task, Template
@@ -23,6 +31,17 @@ from cotune.task import Row, Task, Template
 ANIMALS = ("cat", "dog", "cow", "hen", "fox", "owl", "bee", "ant")
 FRUITS = ("fig", "kiwi", "lime", "pear", "plum", "date", "apple", "peach")
 FAMILIES = ("llama", "gpt2", "qwen2")
+EXPERTS = {
+    "mixtral": (MixtralForCausalLM, MixtralConfig, {"num_local_experts": 4}),
+    "olmoe": (OlmoeForCausalLM, OlmoeConfig, {"num_experts": 4}),
+    "qwen2_moe": (
+        Qwen2MoeForCausalLM,
+        Qwen2MoeConfig,
+        {"num_experts": 4, "moe_intermediate_size": 24, "shared_expert_intermediate_size": 48},
+    ),
+    "qwen3_moe": (Qwen3MoeForCausalLM, Qwen3MoeConfig, {"num_experts": 4, "moe_intermediate_size": 24, "head_dim": 8}),
+}
+"""Families whose layers have routers, `mlp.gate`; each token goes to two of four experts."""
 CHAT_TEMPLATE = (
     "{% for message in messages %}<turn>{{ message['role'] }}: {{ message['content'] }}<over>{% endfor %}"
     "{% if add_generation_prompt %}<turn>assistant: {% endif %}"
@@ -56,6 +75,9 @@ def make_model(family: str, *, vocabulary: int = 340, seed: int = 0) -> PreTrain
         config = GPT2Config(n_embd=32, n_layer=4, n_head=4, n_positions=512, **common)
         return GPT2LMHeadModel(config)
     wide = {**sizes, **common, "intermediate_size": 64, "max_position_embeddings": 512}
+    if family in EXPERTS:
+        kind, config, own = EXPERTS[family]
+        return kind(config(**wide, **own, num_experts_per_tok=2, pad_token_id=0))
     if family == "qwen3":
         return Qwen3ForCausalLM(Qwen3Config(**wide, head_dim=8))
     return LlamaForCausalLM(LlamaConfig(**wide)) if family == "llama" else Qwen2ForCausalLM(Qwen2Config(**wide))

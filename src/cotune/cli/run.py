@@ -47,6 +47,9 @@ def run(
     curriculum: Annotated[
         str | None, typer.Option(metavar="NAME", help="In which order the datasets are shown while they train.")
     ] = None,
+    merging: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Train each dataset by itself and merge the adapters.")
+    ] = None,
     seed: SearchSeed = None,
     batch: Annotated[int | None, typer.Option(metavar="N", help="Fine-tunings proposed together.")] = None,
     objective: Annotated[
@@ -92,6 +95,7 @@ def run(
         "train.balancer.name": balancer,
         "train.mixing.name": mixing,
         "train.curriculum.name": curriculum,
+        "train.merging.name": merging,
         "search.seed": seed,
         "search.batch": batch,
     }

@@ -14,7 +14,19 @@ from cotune.config.overrides import parse_override, with_override
 from cotune.config.short_forms import write_out, write_out_override
 from cotune.strict_yaml import Document, KeyPath, read_yaml
 from cotune.tasks.spec import DatasetSpec
-from cotune.training import Balance, Budget, Curriculum, Lora, Mixing, Scoring, SizePolicy, Stage, TaskTrain, Train
+from cotune.training import (
+    Balance,
+    Budget,
+    Curriculum,
+    Lora,
+    Merging,
+    Mixing,
+    Scoring,
+    SizePolicy,
+    Stage,
+    TaskTrain,
+    Train,
+)
 
 SECTIONS: dict[str, type] = {
     "": StudyConfig,
@@ -30,7 +42,7 @@ SECTIONS: dict[str, type] = {
 OPTION = "should be a number, a word, a list of words, or a mapping from name to number"
 KINDS: dict[KeyPath, str] = {
     ("train", "mixing", "reference"): "should be specialists, proxy, base, or a mapping from dataset to loss",
-    **{("train", part, "options"): OPTION for part in ("balancer", "mixing", "curriculum")},
+    **{("train", part, "options"): OPTION for part in ("balancer", "mixing", "curriculum", "merging")},
 }
 """Values of several types, of which pydantic tells what is wrong with each."""
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
@@ -108,6 +120,8 @@ def _keys_at(parent: KeyPath) -> list[str]:
         return _keys(Balance)
     if parent[:2] == ("train", "mixing"):
         return _keys(Mixing)
+    if parent[:2] == ("train", "merging"):
+        return _keys(Merging)
     if parent[:2] == ("train", "curriculum"):
         return _keys(Stage if len(parent) > 2 else Curriculum)
     return _keys(SECTIONS.get(str(parent[0]) if parent else "", StudyConfig))

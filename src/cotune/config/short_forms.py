@@ -85,5 +85,5 @@ def _size_policy(value: YamlValue) -> YamlValue:
     return value
 
 
-TRAIN = {"balancer": _named, "mixing": _named, "curriculum": _curriculum}
+TRAIN = {"balancer": _named, "mixing": _named, "curriculum": _curriculum, "merging": _named}
 """Short forms of keys of `train`."""

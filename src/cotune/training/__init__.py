@@ -6,6 +6,7 @@ from cotune.training.balance.choice import Balance
 from cotune.training.curriculum.choice import Curriculum
 from cotune.training.curriculum.written import Stage
 from cotune.training.fine_tune import Estimate, FineTune
+from cotune.training.merge.choice import Merging
 from cotune.training.mix.choice import Mixing
 from cotune.training.settings import Budget, Lora, Scoring, SizePolicy, Train
 from cotune.training.task_train import TaskTrain
@@ -17,6 +18,7 @@ __all__ = [
     "Estimate",
     "FineTune",
     "Lora",
+    "Merging",
     "Mixing",
     "Scoring",
     "SizePolicy",

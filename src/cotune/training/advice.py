@@ -10,6 +10,7 @@ from cotune.training.engine import Engine
 from cotune.training.errors import TrialError
 from cotune.training.goal import BATCH_TOKENS
 from cotune.training.loop import warmup_steps
+from cotune.training.merge.turns import is_merged, tunings
 from cotune.training.mix.choice import Mixing
 from cotune.training.mix.choice import needs_of as needs_of_mixer
 from cotune.training.mix.contract import HELD as HELD_BY_MIXERS
@@ -34,7 +35,13 @@ def advice(engine: Engine) -> tuple[str, ...]:
         drawn = engine.plan(everything)
     except TrialError as error:
         return (*notes, str(error))
-    plan_notes = (*_steps(drawn, setup), *_looks(drawn, setup), *_phases(drawn), *_shares(drawn, setup))
+    plan_notes = (
+        *_steps(drawn, setup),
+        *_turns(drawn, setup),
+        *_looks(drawn, setup),
+        *_phases(drawn),
+        *_shares(drawn, setup),
+    )
     return (*notes, *_rate(len(drawn.batches), setup), *plan_notes)
 
 
@@ -70,6 +77,20 @@ def _steps(drawn: Plan, setup: Setup) -> list[str]:
     if warmup_steps(steps, setup.train) >= steps:
         notes.append(f"The warm-up takes all of the {steps} steps; lower train.warmup.")
     return notes
+
+
+def _turns(drawn: Plan, setup: Setup) -> list[str]:
+    """Tells of tunings between two merges that are very short."""
+    if not is_merged(drawn, setup.train):
+        return []
+    turns = tunings(drawn, setup.train)
+    steps, name = min((len(plan.batches), name) for plans in turns for name, plan in plans.items())
+    if steps >= FEW_STEPS:
+        return []
+    return [
+        f"Merging tunes {name!r} for {steps} optimizer steps in a turn; lower train.merging.turns "
+        f"({setup.train.merging.turns}), raise the budget or lower train.batch_tokens."
+    ]
 
 
 def _looks(drawn: Plan, setup: Setup) -> list[str]:

@@ -1,6 +1,6 @@
 """Draws: the examples of a trial one after another, and the batches that they make."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TypeAlias
@@ -68,19 +68,21 @@ def draws(rows: Mapping[str, Iterator[Example]], goal: Goal, phases: Sequence[Ph
             line.due += line.share * (tokens - before)
 
 
-def full_batches(picks: Iterator[Draw], goal: Goal, train: Train) -> Iterator[tuple[Example, ...]]:
-    """Yields full batches: after k of them k times the batch size was drawn, to within one draw."""
+def full_batches(
+    picks: Iterable[Sequence[Example]], train: Train, *, most: float = np.inf
+) -> Iterator[tuple[Example, ...]]:
+    """Yields at most `most` full batches: after k of them k times the batch size was drawn, to within one draw."""
     size = train.batch_examples or train.batch_tokens or BATCH_TOKENS
     batch: list[Example] = []
     drawn = made = 0
-    for _, examples in picks:
+    for examples in picks:
         batch += examples
         drawn += len(examples) if train.batch_examples else sum(example.tokens for example in examples)
         if drawn < (made + 1) * size:
             continue
         yield tuple(batch)
         batch, made = [], made + 1
-        if made >= goal.steps:
+        if made >= most:
             return
     if batch:
         yield tuple(batch)

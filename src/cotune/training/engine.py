@@ -196,7 +196,7 @@ class Engine:
         with self._adapted(seed=order.seed, state=order.state) as trainee:
             while not isinstance(order := orders.recv(), End):
                 if isinstance(order, Train):
-                    self._trainer.train(None, order.drawn, trainee, order.limit)
+                    self._trainer.learn(None, order.drawn, trainee, order.limit)
                 elif isinstance(order, Sit):
                     orders.send(self._sit(None, order.exams, order.limit))
 
@@ -219,7 +219,8 @@ class Engine:
             course = self._trainer.climb(request, drawn, trainee, limit, exams, guide)
             results = self._sit(request, exams, limit) if course.reached == 1 else {}
         device = f"{device}, compiled" if self._compiled.is_on else device
-        exposure = exposed(drawn, len(course.losses), self._guides.rows(request.mixture.names)[0])
+        taken = len(drawn.batches) if course.reached == 1 else len(course.losses)
+        exposure = exposed(drawn, taken, self._guides.rows(request.mixture.names)[0])
         return Trial(
             request,
             results,
@@ -236,7 +237,7 @@ class Engine:
     def _rehearse(self, request: Request, drawn: Plan, exams: Sequence[Exam], limit: int) -> tuple[float, float]:
         with self._guides.guided(request, drawn, limit, rehearsal=True) as (trainee, guide):
             started = time.perf_counter()  # an adapter is made once, however few steps are rehearsed
-            self._trainer.train(request, drawn, trainee, limit, guide)
+            self._trainer.learn(request, drawn, trainee, limit, guide)
             trained = time.perf_counter()
             self._sit(request, exams, limit)
         return trained - started, time.perf_counter() - trained

@@ -100,6 +100,7 @@ class FineTune:
             TrialError: a task of the mixture has no rows to train on, or measuring diverges or runs out of memory.
         """
         from cotune.training.estimate import measured_seconds
+        from cotune.training.merge.turns import steps_of
 
         self._check(request)
         exams = self.engine.exams("dev", self.setup.scoring.dev_rows)
@@ -111,7 +112,9 @@ class FineTune:
         seconds, more = measured_seconds(self.engine, request, drawn) if measure else (None, None)
         before = self.engine.beforehand(request, drawn)
         each, first = (len(before.requests), 0) if before.is_each else (0, len(before.requests))
-        return Estimate(tokens, len(drawn.examples), len(drawn.batches), rows, seconds, more, each, first)
+        return Estimate(
+            tokens, len(drawn.examples), steps_of(drawn, self.setup.train), rows, seconds, more, each, first
+        )
 
     def fit(self, request: Request) -> "Adapter":
         """Gives the adapter that `request` trains; it can be saved, and scored with `score`.

@@ -9,7 +9,7 @@ from cotune.training.decoder import Decoder
 from cotune.training.encode import Encoder
 from cotune.training.example import Example
 from cotune.training.exams import exams_of
-from cotune.training.lora import targets
+from cotune.training.lora import check_targets
 from cotune.training.model import LanguageModel, load_model
 from cotune.training.scoring import LONGEST_OUTPUT, Exam
 from cotune.training.setup import Setup
@@ -54,7 +54,7 @@ def load(setup: Setup, report: Callable[[Progress], None]) -> Loaded:
     """
     model = load_model(setup.model, train=setup.train, lora=setup.lora, progress=report)
     if setup.lora.method == "lora":
-        targets(model, setup.lora)  # a wrong name of a module shows before the first trial
+        check_targets(model, setup.lora)  # a wrong name of a module shows before the first trial
     encoder = encoder_of(model, setup)
     longest = max(setup.train.length_of(task.name) for task in setup.tasks)
     longest += setup.scoring.max_new_tokens or LONGEST_OUTPUT

@@ -3,6 +3,8 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +13,7 @@ from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
+from cotune.training.experts import has_experts, mistaken, without_routers
 from cotune.training.fused_linear import fuse
 from cotune.training.model import LanguageModel, quiet
 from cotune.training.settings import Lora
@@ -76,7 +79,7 @@ def still(trainee: Trainee) -> Iterator[None]:
 
 
 def targets(model: LanguageModel, lora: Lora) -> list[str]:
-    """Gives the full names of the linear modules that get an adapter.
+    """Gives the full names of the linear modules that get an adapter; routers get none.
 
     Raises:
         ValueError: none of the named modules is a linear one in the adapted layers.
@@ -88,13 +91,34 @@ def targets(model: LanguageModel, lora: Lora) -> list[str]:
         for name, part in model.module.named_modules()
         if id(part) in inside and isinstance(part, nn.Linear | Conv1D)
     ]
-    if lora.modules == "all-linear":
-        return linear
-    chosen = [name for name in linear if name.rpartition(".")[2] in lora.modules]
+    if has_experts(model.module):
+        linear = without_routers(linear)
+    chosen = [name for name in linear if lora.modules == "all-linear" or _last(name) in lora.modules]
     if not chosen:
-        known = sorted({name.rpartition(".")[2] for name in linear})
+        known = sorted(set(map(_last, linear)))
         raise ValueError(f"lora.modules {list(lora.modules)} are not in this model; its linear modules are {known}.")
     return chosen
+
+
+def check_targets(model: LanguageModel, lora: Lora) -> None:
+    """Checks that an adapter can be put on what `lora` names; it leaves the model alone.
+
+    Raises:
+        ValueError: none of the named modules is a linear one in the adapted layers, or peft would adapt others.
+    """
+    config = model.module.config
+    wrong = mistaken(config, map(_last, targets(model, lora)))
+    if wrong:
+        linear = set(map(_last, targets(model, replace(lora, modules="all-linear"))))
+        right = sorted(linear - set(mistaken(config, linear)))
+        raise ValueError(
+            f"peft {version('peft')} takes the modules {wrong} of this model for parts of its experts and would adapt "
+            f"those of all layers. Leave them out, as in lora.modules: {right}."
+        )
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
 
 
 class _Adapter:

@@ -202,5 +202,5 @@ def pace(examples: Sequence[Example], train: Train) -> float:
     """
     if all(train.rate_of(example.task) == 1 for example in examples):
         return 1.0
-    plain = sum(train.weight(each.task) / train.rate_of(each.task) * len(each.answer) for each in examples)
+    plain = sum(train.importance(each.task) * len(each.answer) for each in examples)
     return total_weight(examples, train) / plain

@@ -12,7 +12,7 @@ from itertools import chain, islice
 from cotune.mixture import Mixture
 from cotune.training.curriculum.contract import Phase
 from cotune.training.curriculum.lessons import Lessons
-from cotune.training.draws import Draw, draws, full_batches, order, without_rest
+from cotune.training.draws import draws, full_batches, order, without_rest
 from cotune.training.errors import TrialError
 from cotune.training.example import Example
 from cotune.training.goal import Goal, Pool
@@ -88,12 +88,12 @@ def _drawn(
     """Gives the batches, and what of each task falls into each phase."""
     tokens = [dict.fromkeys(phase.shares, 0) for phase in phases]
 
-    def counted() -> Iterator[Draw]:
+    def counted() -> Iterator[Sequence[Example]]:
         for number, examples in draws(rows, goal, phases, train):
             tokens[number][examples[0].task] += sum(example.tokens for example in examples)
-            yield number, examples
+            yield examples
 
-    batches = without_rest(list(full_batches(counted(), goal, train)))
+    batches = without_rest(list(full_batches(counted(), train, most=goal.steps)))
     return batches, tuple(Lesson(phase, held) for phase, held in zip(phases, tokens, strict=True))
 
 

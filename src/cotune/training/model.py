@@ -32,6 +32,9 @@ TOLERANCE_8BIT = 0.2
 """Of 8-bit weights: activations are quantised too, by a grid that hangs on the batch. The embedded model's plain pass
 differs from itself by 0.04 to 0.07 with another row beside."""
 
+WITHOUT = {"output_router_logits": False}
+"""What families with experts can give beside the logits: for its loss they read masks of another shape than ours."""
+
 
 @dataclass(frozen=True)
 class LanguageModel:
@@ -94,7 +97,7 @@ def load_model(
     origin = find_origin(name, progress=progress)
     with quiet():
         with blaming(name, origin, CONFIGURATION):
-            config = AutoConfig.from_pretrained(origin, trust_remote_code=False)
+            config = AutoConfig.from_pretrained(origin, trust_remote_code=False, **WITHOUT)
         with blaming(name, origin, TOKENIZER):
             tokenizer = AutoTokenizer.from_pretrained(origin, trust_remote_code=False)
         with blaming(name, origin, WEIGHTS):

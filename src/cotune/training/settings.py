@@ -8,6 +8,7 @@ from cotune.training.balance.choice import Balance
 from cotune.training.checks import check_choice, check_positive
 from cotune.training.curriculum.choice import Curriculum
 from cotune.training.loss.choice import BY_BATCH, LOSSES, OPTIONS, Loss, check_loss_options
+from cotune.training.merge.choice import Merging
 from cotune.training.mix.choice import FIXED, Mixing
 from cotune.training.task_train import TaskTrain
 
@@ -115,8 +116,9 @@ class Train:
     `warmup` below 1 is a fraction of the steps, from 1 on a number of steps. A batch is counted in tokens (1024 unless
     said otherwise) or in examples. `weights` multiplies the losses of single tasks, e.g. {"a": 2}; with `parts_of` set
     to "losses" a mixture's parts do, and no longer say how much is trained of each. `balancer` says how losses are
-    weighed while training goes on, `mixing` how often tasks are drawn, `curriculum` when each is shown. `width` is how
-    many trials of a batch train side by side: a number, or "auto" for what fits into memory and pays.
+    weighed while training goes on, `mixing` how often tasks are drawn, `curriculum` when each is shown, `merging`
+    whether each is trained by itself. `width` is how many trials of a batch train side by side: a number, or "auto" for
+    what fits into memory and pays.
     """
 
     lr: float = 2e-3
@@ -138,6 +140,7 @@ class Train:
     balancer: Balance = field(default_factory=Balance)
     mixing: Mixing = field(default_factory=Mixing)
     curriculum: Curriculum = field(default_factory=Curriculum)
+    merging: Merging = field(default_factory=Merging)
     prompt_style: Literal["auto", "chat", "plain"] = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     device: str = "auto"
@@ -160,16 +163,7 @@ class Train:
         check_choice("train.compile", self.compile, ("auto", "on", "off"))
         check_choice("train.dtype", self.dtype, ("auto", "float32", "bfloat16", "float16"))
         names = ("lr", "batch_tokens", "batch_examples", "max_length", "clip", "threads", "processes")
-        values = (
-            self.lr,
-            self.batch_tokens,
-            self.batch_examples,
-            self.max_length,
-            self.clip,
-            self.threads,
-            self.processes,
-        )
-        check_positive("train", dict(zip(names, values, strict=True)))
+        check_positive("train", {name: vars(self)[name] for name in names})
         check_positive("train.weights", self.weights)
         if self.batch_tokens is not None and self.batch_examples is not None:
             raise ValueError("A batch is counted in train.batch_tokens or train.batch_examples; got both. Keep one.")
@@ -242,7 +236,11 @@ class Train:
 
     def weight(self, name: str) -> float:
         """Gives the factor on the loss of task `name`."""
-        return self.weights.get(name, 1.0) * self.of(name).weight * self.rate_of(name)
+        return self.importance(name) * self.rate_of(name)
+
+    def importance(self, name: str) -> float:
+        """Gives the weight of task `name` among all: of its loss but for its rate, or of its task vector in a merge."""
+        return self.weights.get(name, 1.0) * self.of(name).weight
 
     def rate_of(self, name: str) -> float:
         """Gives the factor on the learning rate for what comes from task `name`."""

@@ -14,6 +14,8 @@ from cotune.training.curriculum.choice import Curriculum
 from cotune.training.curriculum.fitting import check_curriculum
 from cotune.training.loss.choice import PLAIN
 from cotune.training.loss.fitting import check_losses
+from cotune.training.merge.choice import Merging
+from cotune.training.merge.fitting import check_merging
 from cotune.training.mix.choice import FIXED, Mixing
 from cotune.training.mix.fitting import check_fit as check_mixing
 from cotune.training.settings import Budget, Lora, Scoring, SizePolicy, Train
@@ -71,6 +73,7 @@ class Setup:
         check_fit(self.train.balancer, self.tasks, self.targets)
         check_mixing(self.train.mixing, self.tasks, self.targets)
         check_curriculum(self.train.curriculum, names, self.targets)
+        check_merging(self.train, self.lora, self.scoring, names)
         check_losses(self.train, self.tasks)
         self._check_balancer()
         for task in self.tasks:
@@ -109,11 +112,11 @@ class Setup:
     def runs_alone(self) -> bool:
         """Whether trials run one by one wherever they run.
 
-        A balancer or a mixer weighs the batch of one trial; some losses need more than the logits; a look at a curve
-        comes in the middle of a training.
+        A balancer or a mixer weighs the batch of one trial; a merger trains several adapters in turn; some losses need
+        more than the logits; a look at a curve comes in the middle of a training.
         """
         train = self.train
-        is_guided = train.balancer.is_on or train.mixing.name != FIXED or self.scoring.curve > 0
+        is_guided = train.balancer.is_on or train.mixing.name != FIXED or train.merging.is_on or self.scoring.curve > 0
         is_large = train.processes > 1 or train.gradient_checkpointing or self.lora.method == "full"
         return is_guided or is_large or any(train.loss_of(task.name) not in PLAIN for task in self.tasks)
 
@@ -138,6 +141,8 @@ class Setup:
             del train["mixing"]
         if self.train.curriculum == Curriculum():
             del train["curriculum"]
+        if self.train.merging == Merging():
+            del train["merging"]
         train["weights"] = dict(sorted(train["weights"].items()))
         train["overrides"] = {name: _in_use(own) for name, own in sorted(train["overrides"].items())}
         scoring = asdict(self.scoring)

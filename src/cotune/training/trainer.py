@@ -15,6 +15,7 @@ from cotune.training.halted import Halted
 from cotune.training.loop import Descent, share_of
 from cotune.training.lora import Trainee
 from cotune.training.loss.stakes import Stakes
+from cotune.training.merge.turns import in_turns, is_merged, steps_of
 from cotune.training.mix.gradient import MixedGradient
 from cotune.training.mixing import Plan
 from cotune.training.model import LanguageModel
@@ -56,12 +57,35 @@ class Trainer:
         limit: int,
         guide: Guide | None = None,
     ) -> tuple[float, ...]:
-        """Trains to the end and gives the loss of each step.
+        """Trains to the end, as the settings say together or each dataset by itself, and gives the loss of each step.
 
         Raises:
             TrialError: a loss or a gradient is not finite.
         """
-        descent = self._descent(request, drawn, trainee, limit, guide)
+        if not is_merged(drawn, self._setup.train):
+            return self.learn(request, drawn, trainee, limit, guide)
+        progress, total = self._stage(request, "train"), steps_of(drawn, self._setup.train)
+
+        def tune(plan: Plan, before: int) -> tuple[float, ...]:
+            return self.learn(request, plan, trainee, limit, None, lambda done, _: progress(before + done, total))
+
+        return in_turns(drawn, self._setup.train, self._setup.lora, trainee, tune)
+
+    def learn(
+        self,
+        request: Request | None,
+        drawn: Plan,
+        trainee: Trainee,
+        limit: int,
+        guide: Guide | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> tuple[float, ...]:
+        """Trains all of a plan together and gives the loss of each step.
+
+        Raises:
+            TrialError: a loss or a gradient is not finite.
+        """
+        descent = self._descent(request, drawn, trainee, limit, guide, progress)
         with self._learning(trainee):
             descent.advance(descent.steps)
         return tuple(descent.losses)
@@ -77,11 +101,13 @@ class Trainer:
     ) -> Course:
         """Trains, with a look at each rung, to the end or to where the request's limits stop it.
 
-        Several processes that train one trial do not stop, since they wait for each other.
+        Several processes that train one trial do not stop, since they wait for each other; nor does what is merged.
 
         Raises:
             TrialError: a loss or a gradient is not finite.
         """
+        if is_merged(drawn, self._setup.train):
+            return Course(self.train(request, drawn, trainee, limit, guide))
         asked = request if self._setup.train.processes == 1 else replace(request, stop=None)
         points = self._setup.scoring.curve
         seen = looked_at(exams, asked, points)
@@ -123,6 +149,7 @@ class Trainer:
         trainee: Trainee,
         limit: int,
         guide: Guide | None,
+        progress: Callable[[int, int], None] | None = None,
     ) -> Descent:
         self._ranks.tell(Train(drawn, limit))
         rank = self._ranks.own
@@ -137,7 +164,7 @@ class Trainer:
             drawn.batches,
             train=drawn.under(self._setup.train),
             pack_tokens=limit,
-            progress=self._stage(request, "train"),
+            progress=progress or self._stage(request, "train"),
             rank=rank,
             balanced=guide if isinstance(guide, BalancedGradient) else None,
             mixed=mixed,

@@ -15,12 +15,10 @@ from transformers.pytorch_utils import Conv1D
 
 from cotune.training.fingerprint import model_fingerprint
 from cotune.training.lora import State
+from cotune.training.lora_factors import DOWN, PREFIX, UP
 from cotune.training.model import LanguageModel, quiet
 from cotune.training.origin import first_line
 from cotune.training.saved import ADAPTER
-
-PREFIX, DOWN, UP = "base_model.model.", ".lora_A.weight", ".lora_B.weight"
-"""What peft puts before and after a module's name."""
 
 FREE = frozenset(
     {"r", "lora_alpha", "rank_pattern", "alpha_pattern", "use_rslora", "lora_dropout", "fan_in_fan_out"}

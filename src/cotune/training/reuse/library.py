@@ -3,30 +3,16 @@
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import torch
 from peft import LoraConfig, PeftModel, get_peft_model, set_peft_model_state_dict
 from peft.tuners.lora import LoraLayer
 
 from cotune.training.fused_linear import fuse
+from cotune.training.lora_factors import DOWN, PREFIX, UP, Factors
 from cotune.training.model import LanguageModel, quiet
 from cotune.training.reuse.descent import Pick
-from cotune.training.reuse.folders import DOWN, PREFIX, UP, Stored
-
-
-@dataclass(frozen=True)
-class Factors:
-    """The two LoRA factors of a module, and what their product is multiplied by."""
-
-    down: torch.Tensor  # [rank, in]
-    up: torch.Tensor  # [out, rank]
-    scale: float
-
-    @property
-    def rank(self) -> int:
-        """How many rows the first and columns the second has."""
-        return len(self.down)
+from cotune.training.reuse.folders import Stored
 
 
 class Library:

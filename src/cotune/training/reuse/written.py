@@ -8,9 +8,8 @@ from peft import LoraConfig
 from safetensors.torch import save_file
 from transformers.pytorch_utils import Conv1D
 
+from cotune.training.lora_factors import Factors, state_of
 from cotune.training.model import LanguageModel
-from cotune.training.reuse.folders import DOWN, PREFIX, UP
-from cotune.training.reuse.library import Factors
 from cotune.training.saved import WEIGHTS
 
 
@@ -20,15 +19,7 @@ def write_factors(folder: Path, model: LanguageModel, factors: Mapping[str, Fact
     Where ranks or scales differ, the commonest ones are the adapter's, and the others stand in its `rank_pattern` and
     `alpha_pattern`.
     """
-    save_file(
-        {
-            f"{PREFIX}{name}{end}": weight.contiguous()
-            for name, own in factors.items()
-            for end, weight in ((DOWN, own.down), (UP, own.up))
-        },
-        folder / WEIGHTS,
-        metadata={"format": "pt"},
-    )
+    save_file(state_of(factors), folder / WEIGHTS, metadata={"format": "pt"})
     config_of(model, factors).save_pretrained(str(folder))
     model.tokenizer.save_pretrained(folder)
 

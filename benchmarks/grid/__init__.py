@@ -1,0 +1,1 @@
+"""Benchmark of fixed weights: a grid on the simplex, beside what weighs while it trains, and baselines."""

@@ -1,0 +1,94 @@
+"""Turns of tuning and merging: each dataset is trained by itself, what comes of it is merged, and so on from there.
+
+Zhou et al., 2024, "ATM: Improving Model Merging by Alternating Tuning and Merging", section 4. One turn is the usual
+merging of models that were each trained on one task; it has the budget of one joint training here, not of several.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from cotune.training.draws import full_batches, without_rest
+from cotune.training.example import Example
+from cotune.training.lora import Trainee
+from cotune.training.lora_factors import factors_of, nearest, state_of
+from cotune.training.merge.choice import merger_of
+from cotune.training.mixing import Plan, exposure_of
+from cotune.training.settings import Lora, Train
+
+Tunings = Sequence[Mapping[str, Plan]]
+"""By turn, what each dataset is tuned on."""
+
+
+def is_merged(drawn: Plan, train: Train) -> bool:
+    """Whether the datasets of a plan are trained each by itself; a single one is trained as ever."""
+    return train.merging.is_on and len(drawn.exposure) > 1
+
+
+def steps_of(drawn: Plan, train: Train) -> int:
+    """Gives how many optimizer steps a plan takes, over all tunings where its datasets are merged."""
+    if not is_merged(drawn, train):
+        return len(drawn.batches)
+    return sum(len(plan.batches) for plans in tunings(drawn, train) for plan in plans.values())
+
+
+def tunings(drawn: Plan, train: Train) -> Tunings:
+    """Gives the plan's rows by turn and dataset, each dataset's in its order, in batches of its own.
+
+    A dataset with fewer rows than turns is not in all of them.
+    """
+    turns = train.merging.turns
+    rows = {name: [example for example in drawn.examples if example.task == name] for name in drawn.exposure}
+    found = [
+        {name: _plan(part, train) for name, own in rows.items() if (part := _part(own, turn, turns))}
+        for turn in range(turns)
+    ]
+    return [plans for plans in found if plans]
+
+
+def in_turns(
+    drawn: Plan,
+    train: Train,
+    lora: Lora,
+    trainee: Trainee,
+    tune: Callable[[Plan, int], tuple[float, ...]],
+) -> tuple[float, ...]:
+    """Tunes on a plan and merges, turn by turn, and gives the loss of each step in the order of training.
+
+    `tune` trains the trainee on a dataset's part and gives the losses; it is told how many steps were taken before.
+    A dataset's weight is that of what it changed. After each turn the adapter is what was merged, or the nearest to
+    that of its rank.
+
+    Raises:
+        TrialError: a loss or a gradient is not finite.
+    """
+    merger = merger_of(train.merging)
+    if merger is None:
+        raise ValueError("There are no turns without a merger.")
+    own = drawn.under(train)
+    weights = {name: own.importance(name) for name in drawn.exposure}
+    losses: list[float] = []
+    scale = lora.alpha / lora.rank
+    for plans in tunings(drawn, train):
+        start = trainee.state()
+        tuned = {}
+        for name, plan in plans.items():
+            trainee.load(start)
+            losses += tune(plan, len(losses))
+            tuned[name] = factors_of(trainee.state(), scale)
+        merged = merger.merge(factors_of(start, scale), tuned, weights)
+        trainee.load(state_of({module: nearest(whole, lora.rank) for module, whole in merged.items()}))
+    return tuple(losses)
+
+
+def _part(rows: Sequence[Example], turn: int, turns: int) -> Sequence[Example]:
+    return rows[turn * len(rows) // turns : (turn + 1) * len(rows) // turns]
+
+
+def _plan(rows: Sequence[Example], train: Train) -> Plan:
+    """Gives rows of one dataset as a plan; those that enter together stay together."""
+    name = rows[0].task
+    batches = without_rest(list(full_batches(_together(rows, train.of(name).draw), train)))
+    return Plan(batches, exposure_of(batches, {name: rows}))
+
+
+def _together(rows: Sequence[Example], size: int) -> Iterator[Sequence[Example]]:
+    return (rows[at : at + size] for at in range(0, len(rows), size))
