@@ -15,6 +15,7 @@ from cotune.training.advice import advice
 from cotune.training.balance.facts import facts_of
 from cotune.training.encode import Encoder
 from cotune.training.loss.choice import LOSSES, PLAIN
+from cotune.training.merge.choice import Merging
 from cotune.training.pieces import pieces
 from cotune.training.settings import SizePolicy
 from cotune.training.tokens import LEAST_ROWS, StoredEncoder
@@ -154,6 +155,7 @@ WAYS = {
     "rows": {"train": replace(ONE_STEP, balancer=Balance("density_ratio"))},
     "held out": {"train": replace(ONE_STEP, balancer=Balance("sample_reweighting"))},
     "mixer": {"train": replace(ONE_STEP, mixing=Mixing("grape", every=1, rows=4))},
+    "merging": {"train": replace(ONE_STEP, merging=Merging("average"))},
     "curriculum": {"train": replace(ONE_STEP, curriculum=Curriculum("easy_to_hard"))},
     "weight": {"train": replace(ONE_STEP, overrides={"texts": TaskTrain(weight=2.0, loss="focal")})},
 }
