@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-Kind = Literal["ner", "relation", "event", "classification", "pair_classification", "generation"]
+Kind = Literal["ner", "relation", "event", "classification", "pair_classification", "generation", "text"]
 Split = Literal["train", "dev", "test"]
 
 
@@ -36,7 +36,7 @@ class Event:
 
 
 Answer: TypeAlias = str | tuple[Entity, ...] | tuple[Relation, ...] | tuple[Event, ...]
-"""Gold or predicted answer of one row: text for classification and generation, items for extraction."""
+"""Gold or predicted answer of one row: text for classification, generation and texts, items for extraction."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from cotune.journal import JournalView
 from cotune.mixture import Mixture
 from cotune.problem import Problem
 from cotune.task import Split
+from cotune.tasks import metrics_of
 from cotune.verdict import judge
 
 
@@ -52,12 +53,16 @@ def plan_final(view: JournalView, problem: Problem, *, winner: bool, anchors: bo
 def plan_mixture(problem: Problem, mix: str | None, *, single: bool) -> Planned:
     """Plans a mixture of the user's choice, and each of its datasets alone with `single`, on dev.
 
+    Scored are its datasets that have a metric, else the study's targets.
+
     Raises:
         ValueError: unknown datasets.
     """
     mixture = problem.everything if mix is None else parse_mixture(mix, problem)
     alone = [Mixture.of([name]) for name in mixture.names] if single else []
-    return Planned(tuple(dict.fromkeys([mixture, *alone])), mixture.names, "dev")
+    kinds = {task.name: task.kind for task in problem.tasks}
+    scored = tuple(name for name in mixture.names if metrics_of(kinds[name]))
+    return Planned(tuple(dict.fromkeys([mixture, *alone])), scored or problem.targets, "dev")
 
 
 def _refuse_other_data(view: JournalView, problem: Problem) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from cotune.task import Kind
-from cotune.tasks.kinds import FORMATS
+from cotune.tasks.kinds import FORMATS, GUESSED
 from cotune.tasks.kinds.format import Content, Layout, Values
 from cotune.tasks.kinds.values import loose_text_of
 
@@ -43,26 +43,26 @@ def find_reader(found: Sequence[str], *, kind: Kind | None, columns: Mapping[str
     """Gives the reader for rows with the columns `found`; `columns` wins over the usual names.
 
     Raises:
-        ValueError: no layout of the kind (of any kind, if None) fits; names what is needed and found.
+        ValueError: no layout of the kind (of any that columns tell, if None) fits; names what is needed and found.
     """
     for own in columns.values():
         if own not in found:
             near = get_close_matches(own, found, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise ValueError(f"Column {own!r} is not in the data, which has {list(found)}.{hint}")
-    readers = [
-        reader
-        for candidate in ([kind] if kind else FORMATS)
-        for layout in FORMATS[candidate].layouts
-        if (reader := _fit(candidate, layout, found, columns))
-    ]
+    asked = [kind] if kind else GUESSED
+    readers = [reader for candidate in asked for reader in _fitting(candidate, found, columns)]
     if not readers:
-        wanted = [
-            f"{name}: {' + '.join(x.needs)}" for name in ([kind] if kind else FORMATS) for x in FORMATS[name].layouts
-        ]
+        wanted = [f"{name}: {' + '.join(layout.needs)}" for name in asked for layout in FORMATS[name].layouts]
         remedy = "Name them under `columns`, as in `columns: {text: my_column}`."
+        if kind is None and _fitting("text", found, columns):
+            remedy += " To train on the texts alone, say `kind: text`."
         raise ValueError(f"The columns {list(found)} fit no dataset of the kinds {wanted}. {remedy}")
     return min(readers, key=lambda reader: len(reader.extra))
+
+
+def _fitting(kind: Kind, found: Sequence[str], columns: Mapping[str, str]) -> list[Reader]:
+    return [reader for layout in FORMATS[kind].layouts if (reader := _fit(kind, layout, found, columns))]
 
 
 def _fit(kind: Kind, layout: Layout, found: Sequence[str], columns: Mapping[str, str]) -> Reader | None:

@@ -71,15 +71,16 @@ def open_source(spec: DatasetSpec, base: Path, *, progress: Callable[[Progress],
 
 def _task(spec: DatasetSpec, source: Source) -> Task:
     reader = _reader(spec, source)
-    named = read_rows(source.records, reader, labels=spec.labels or source.labels, roles=spec.roles or source.roles)
+    labels, roles = _listed(spec, source, reader)
+    named = read_rows(source.records, reader, labels=labels, roles=roles)
     rows = complete_splits(named.rows, spec.seed)
     check_apart(rows)
     made = [f"{split} ({len(rows[split])} rows)" for split in rows if not named.rows.get(split)]
     if made:
         _LOG.warning("Dataset %r: made %s from its train rows, with seed %d.", spec.name, " and ".join(made), spec.seed)
     rows["train"] = _sample(rows["train"], spec.max_train_rows, spec.seed)
-    metric = spec.metric or metrics_of(reader.kind)[0]
-    check_metric(reader.kind, metric)
+    if spec.metric:
+        check_metric(reader.kind, spec.metric)
     return fingerprinted(
         Task(
             spec.name,
@@ -88,7 +89,7 @@ def _task(spec: DatasetSpec, source: Source) -> Task:
             labels=named.labels,
             roles=named.roles,
             template=_template(spec, reader, named.labels),
-            metric=metric,
+            metric=spec.metric or next(iter(metrics_of(reader.kind)), "none"),
             licence=spec.licence or source.licence,
             source=source.origin or spec.path,
             domain=source.domain,
@@ -105,8 +106,19 @@ def _reader(spec: DatasetSpec, source: Source) -> Reader:
         raise ValueError(f"{first.where}: {error}") from None
 
 
+def _listed(spec: DatasetSpec, source: Source, reader: Reader) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Gives the labels and roles that a dataset is said to have; a text has none, whatever its folder says."""
+    if reader.kind == "text":
+        return (), ()
+    return spec.labels or source.labels, spec.roles or source.roles
+
+
 def _template(spec: DatasetSpec, reader: Reader, labels: tuple[str, ...]) -> Template:
     default = reader.layout.template or FORMATS[reader.kind].template(spec.name, tuple(plain(labels).values()))
+    if not default.prompt:
+        if spec.template:
+            raise ValueError(f"a {reader.kind} is trained on as it stands, without a template; leave it out")
+        return default
     template = Template(
         spec.template.get("instruction", default.instruction),
         spec.template.get("prompt", default.prompt),

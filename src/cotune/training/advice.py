@@ -125,7 +125,7 @@ def _lengths(engine: Engine) -> list[str]:
         rows = len(task.rows.get("train", ()))
         examples = engine.pool([task.name])[task.name]
         length = engine.setup.train.length_of(task.name)
-        if dropped := rows - len(examples):
+        if (dropped := rows - len(examples)) > 0:  # a text may become several examples
             notes.append(f"{dropped} train rows of {task.name!r} are left out: their answers pass {length} tokens.")
         cut = sum(example.truncated for example in examples)
         if cut > TRUNCATED_SHARE * max(rows, 1):

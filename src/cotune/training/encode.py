@@ -8,7 +8,9 @@ from transformers import PreTrainedTokenizerBase
 
 from cotune.task import Row, Task
 from cotune.tasks import candidates, render
+from cotune.tasks.kinds.items import text_answer
 from cotune.training.example import Example
+from cotune.training.pieces import beginnings, pieces
 
 LEAST_PROMPT = 8
 PROBE = "cotune"
@@ -37,14 +39,19 @@ class Encoder:
             raise ValueError("The model's tokenizer names no end of text. Set eos_token in its tokenizer_config.json.")
         self._tokenizer = tokenizer
         self.is_chat = style != "plain" and bool(tokenizer.chat_template)
-        self.end = self._end_of_turn() if self.is_chat else int(tokenizer.eos_token_id)
+        self._end_of_text = int(tokenizer.eos_token_id)
+        self.end = self._end_of_turn() if self.is_chat else self._end_of_text
 
     def examples(self, task: Task, rows: Sequence[Row], *, max_length: int, keep_all: bool = False) -> list[Example]:
         """Gives `rows` as examples of at most `max_length` tokens.
 
         An over-long prompt loses its middle: its beginning holds the instruction, its end asks for the answer. A row
-        whose answer leaves no room for 8 tokens of prompt is dropped, or with `keep_all` its answer is cut.
+        whose answer leaves no room for 8 tokens of prompt is dropped, or with `keep_all` its answer is cut. An
+        over-long text becomes several examples (see `pieces`), or with `keep_all` it is cut.
         """
+        if task.kind == "text":
+            texts = self.texts(task, rows)
+            return beginnings(texts, max_length) if keep_all else pieces(texts, max_length)
         rendered = [render(task, row) for row in rows]
         prompts = self._prompts([text.messages for text in rendered], [text.prompt for text in rendered])
         answers = self._answers([text.completion for text in rendered])
@@ -53,6 +60,18 @@ class Encoder:
             for row, prompt, answer in zip(rows, prompts, answers, strict=True)
             if keep_all or len(answer) + LEAST_PROMPT <= max_length
         )
+
+    def texts(self, task: Task, rows: Sequence[Row]) -> list[Example]:
+        """Gives unlabelled texts as examples of any length: a beginning, the text, and the end of text.
+
+        In every style: a text is no turn of a chat. Its beginning is what an empty plain prompt is.
+        """
+        (begin,) = self._plain([""])
+        found = self._tokens([text_answer(row.answer) for row in rows])
+        return [
+            Example(task.name, row.id, tuple(begin), (*ids, self._end_of_text), cuts=(len(begin),))
+            for row, ids in zip(rows, found, strict=True)
+        ]
 
     def unanswered(self, task: Task, rows: Sequence[Row], *, max_length: int) -> list[Example]:
         """Gives `rows` as examples whose answer is the end alone; whatever their answers are changes nothing."""
@@ -78,9 +97,13 @@ class Encoder:
     def _prompts(self, turns: Sequence[Turns], texts: Sequence[str]) -> list[list[int]]:
         if self.is_chat:
             return self._tokens([self._chat(messages) for messages in turns])
-        first = self._tokenizer.bos_token_id if self._tokenizer.bos_token_id is not None else self.end
+        return self._plain(texts)
+
+    def _plain(self, texts: Sequence[str]) -> list[list[int]]:
+        end = self._end_of_text
+        first = self._tokenizer.bos_token_id if self._tokenizer.bos_token_id is not None else end
         plain = self._tokens(texts, add_special_tokens=True)
-        return [(ids[:-1] if ids[-1:] == [self.end] else ids) or [first] for ids in plain]
+        return [(ids[:-1] if ids[-1:] == [end] else ids) or [first] for ids in plain]
 
     def _answers(self, completions: Sequence[str]) -> list[list[int]]:
         texts = [text.strip() if self.is_chat else text for text in completions]
@@ -113,7 +136,7 @@ class Encoder:
         tail = closed.removeprefix(self._chat(question)).removeprefix(PROBE)
         special = set(self._tokenizer.all_special_ids) | set(self._tokenizer.added_tokens_decoder)
         first = self._tokens([tail])[0][:1]
-        return first[0] if first and first[0] in special else int(self._tokenizer.eos_token_id)
+        return first[0] if first and first[0] in special else self._end_of_text
 
 
 def common_length(sequences: Sequence[Sequence[int]]) -> int:

@@ -78,8 +78,7 @@ class Setup:
         self._check_balancer()
         for task in self.tasks:
             if task.name in self.measured:
-                check_metric(task.kind, task.metric)
-                _check_rows(task)
+                _check_scored(task)
 
     def _check_balancer(self) -> None:
         if self.train.compares and self._balancer_needs & {"clipped", "hidden", "saliency", "teachers"}:
@@ -91,6 +90,12 @@ class Setup:
             raise ValueError(
                 f"Balancer {self.train.balancer.name!r} merges gradients under the output layer, which lora.method "
                 "'full' with layers 'all' trains as well. Use top-N, or method: lora."
+            )
+        texts = sorted(task.name for task in self.tasks if task.kind == "text")
+        if texts and "clipped" in self._balancer_needs:
+            raise ValueError(
+                f"Balancer {self.train.balancer.name!r} hides single examples, but a text of {texts} may be several of "
+                "them. Leave these out of the pool, or choose another balancer."
             )
         own = sorted(task.name for task in self.tasks if self.train.weight(task.name) != 1)
         if own and "clipped" in self._balancer_needs:
@@ -167,7 +172,11 @@ def _in_use(section: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in section.items() if value or name not in LATER}
 
 
-def _check_rows(task: Task) -> None:
+def _check_scored(task: Task) -> None:
+    try:
+        check_metric(task.kind, task.metric)
+    except ValueError as error:
+        raise ValueError(f"Dataset {task.name!r}: {error}") from None
     if not task.rows.get("dev"):
         raise ValueError(
             f"{task.name!r} is to be scored but has no dev rows. Add a dev split, or let one be made from train."

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from importlib.metadata import version
 from itertools import pairwise
@@ -42,16 +43,15 @@ class StoredEncoder(Encoder):
 
     def examples(self, task: Task, rows: Sequence[Row], *, max_length: int, keep_all: bool = False) -> list[Example]:
         """Gives `rows` as examples of at most `max_length` tokens, as `Encoder` does."""
-        if len(rows) < LEAST_ROWS:
-            return super().examples(task, rows, max_length=max_length, keep_all=keep_all)
-        made: list[Example] = []
+        make = partial(super().examples, task, rows, max_length=max_length, keep_all=keep_all)
+        if len(rows) < LEAST_ROWS or task.kind == "text":  # of these the whole texts are kept
+            return make()
+        return self._kept_examples(["examples", max_length, keep_all], task, rows, make)
 
-        def make() -> torch.Tensor:
-            made.extend(super(StoredEncoder, self).examples(task, rows, max_length=max_length, keep_all=keep_all))
-            return _pack(made, rows)
-
-        packed = self._kept(["examples", max_length, keep_all], task, rows, make)
-        return made or list(_unpack(packed.tolist(), task.name, rows))
+    def texts(self, task: Task, rows: Sequence[Row]) -> list[Example]:
+        """Gives unlabelled texts as examples of any length, as `Encoder` does."""
+        make = partial(super().texts, task, rows)
+        return make() if len(rows) < LEAST_ROWS else self._kept_examples(["texts"], task, rows, make)
 
     def answer_lengths(self, task: Task, rows: Sequence[Row]) -> list[int]:
         """Gives the length in tokens of each row's answer with its end."""
@@ -60,6 +60,18 @@ class StoredEncoder(Encoder):
         lengths = super().answer_lengths
         made = self._kept(["lengths"], task, rows, lambda: torch.tensor(lengths(task, rows), dtype=torch.int32))
         return [int(length) for length in made]
+
+    def _kept_examples(
+        self, what: Sequence[object], task: Task, rows: Sequence[Row], make: Callable[[], list[Example]]
+    ) -> list[Example]:
+        made: list[Example] = []
+
+        def packed() -> torch.Tensor:
+            made.extend(make())
+            return _pack(made, rows)
+
+        found = self._kept(what, task, rows, packed)
+        return made or list(_unpack(found.tolist(), task.name, rows))
 
     def _kept(
         self, what: Sequence[object], task: Task, rows: Sequence[Row], make: Callable[[], torch.Tensor]

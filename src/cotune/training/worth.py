@@ -82,8 +82,9 @@ def _uses(setup: Setup, encoder: Encoder) -> tuple[float, float]:
 
 
 def _mean_tokens(setup: Setup, encoder: Encoder, task: Task, split: Split) -> float:
-    sample = encoder.examples(task, task.rows.get(split, ())[:SAMPLE], max_length=setup.train.length_of(task.name))
-    return sum(example.tokens for example in sample) / max(len(sample), 1)
+    rows = task.rows.get(split, ())[:SAMPLE]
+    sample = encoder.examples(task, rows, max_length=setup.train.length_of(task.name))
+    return sum(example.tokens for example in sample) / max(min(len(sample), len(rows)), 1)  # a text may be several
 
 
 def expected_uses(*, trials: int, trained: float, sizes: Sequence[float], scored: float) -> tuple[float, float]:

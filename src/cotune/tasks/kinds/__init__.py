@@ -9,6 +9,7 @@ from cotune.tasks.kinds.format import Format
 from cotune.tasks.kinds.generation import GENERATION
 from cotune.tasks.kinds.ner import NER
 from cotune.tasks.kinds.relation import RELATION
+from cotune.tasks.kinds.text import TEXT
 
 FORMATS: Mapping[Kind, Format] = {
     "ner": NER,
@@ -17,5 +18,9 @@ FORMATS: Mapping[Kind, Format] = {
     "pair_classification": PAIR_CLASSIFICATION,
     "classification": CLASSIFICATION,
     "generation": GENERATION,
+    "text": TEXT,
 }
-"""Every kind; a row whose columns fit several is taken for the first of them."""
+"""Every kind."""
+
+GUESSED: tuple[Kind, ...] = tuple(kind for kind in FORMATS if kind != "text")
+"""Kinds that columns tell, the first that fits. Texts are named: a row whose label has an odd name looks like one."""

@@ -4,10 +4,10 @@ from cotune.task import Answer, Entity, Event, Relation
 
 
 def text_answer(answer: Answer) -> str:
-    """Gives the answer of a classification or generation row."""
+    """Gives the answer of a classification, generation or text row."""
     if isinstance(answer, str):
         return answer
-    raise TypeError(f"The answer of a classification or generation row is text; got {answer!r}.")
+    raise TypeError(f"The answer of a classification, generation or text row is text; got {answer!r}.")
 
 
 def entities_of(answer: Answer) -> tuple[Entity, ...]:

@@ -35,7 +35,7 @@ METRICS: Mapping[str, Metric] = {
 
 
 def metrics_of(kind: Kind) -> tuple[str, ...]:
-    """Gives the metrics that suit a kind of task, the default first."""
+    """Gives the metrics that suit a kind of task, the default first; a text has none."""
     return FORMATS[kind].metrics
 
 
@@ -43,11 +43,16 @@ def check_metric(kind: Kind, metric: str) -> None:
     """Checks that `metric` suits `kind`.
 
     Raises:
-        ValueError: names the metrics that do.
+        ValueError: names the metrics that do, or says that none does.
     """
     known = metrics_of(kind)
     if metric in known:
         return
+    if not known:
+        raise ValueError(
+            f"A {kind} dataset has no metric and is scored by its loss alone: leave it out of targets, keep, "
+            "scoring.metric_for and its own `metric`."
+        )
     near = get_close_matches(metric, known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise ValueError(f"Metric {metric!r} does not suit a {kind} task; choose from {list(known)}.{hint}")

@@ -78,8 +78,12 @@ def _densities(pool: Mapping[str, Sequence[Example]], targets: Mapping[str, Sequ
 
 
 def _text(example: Example) -> tuple[int, ...]:
-    """Gives the tokens that its task's rows do not have in common: a template would tell datasets apart by itself."""
-    return example.prompt[example.own.start :]
+    """Gives the tokens that its task's rows do not have in common: a template would tell datasets apart by itself.
+
+    Where nothing is asked, as of unlabelled texts, these are the answer's.
+    """
+    common = example.cuts[0] if example.cuts else 0
+    return example.prompt[common:] or example.answer
 
 
 def _confidences(tasks: Sequence[Task]) -> dict[Key, float]:

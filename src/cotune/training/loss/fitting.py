@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from cotune.task import Task
-from cotune.training.loss.choice import BY_COST, BY_LABEL, BY_NUMBER, LASTING
+from cotune.training.loss.choice import BY_COST, BY_LABEL, BY_NUMBER, LASTING, PLAIN
 from cotune.training.mix.choice import FIXED
 from cotune.training.settings import Train
 
@@ -23,6 +23,8 @@ def check_losses(train: Train, tasks: Sequence[Task]) -> None:
     for task in tasks:
         loss, costs = train.loss_of(task.name), train.of(task.name).costs
         remedy = f"Give it another loss: train.overrides.{task.name}.loss."
+        if task.kind == "text" and loss not in PLAIN:
+            raise ValueError(f"Loss {loss!r} needs labels or other answers; {task.name!r} is of kind 'text'. {remedy}")
         if loss in BY_LABEL and task.kind not in HAVING_LABELS:
             raise ValueError(f"Loss {loss!r} needs labels; dataset {task.name!r} is of kind {task.kind!r}. {remedy}")
         if loss in BY_NUMBER and (odd := _first_without_number(task)) is not None:
