@@ -125,6 +125,12 @@ def test_a_merged_trial_learns_both_and_repeats_itself_to_the_bit(base, count):
     assert after["echo"] < before["echo"]  # which the model knows already
 
 
+def test_a_merge_that_is_not_finite_ends_the_trial_alone(random_base):
+    (trial,) = fine_tune(random_base, turns(2, scale=1e39))([BOTH])
+    assert trial.error.startswith("diverged: what is merged in 'model.layers.")
+    assert "at step 2" in trial.error  # after the first of two turns
+
+
 def test_a_merged_trial_is_not_stopped_on_its_way(base):
     stop = Stop((("group", 1.0),), ((0.5, 0.0),))
     (trial,) = fine_tune(base)([replace(BOTH, stop=stop)])

@@ -7,9 +7,10 @@ merging of models that were each trained on one task; it has the budget of one j
 from collections.abc import Callable, Mapping, Sequence
 
 from cotune.training.draws import full_batches, without_rest
+from cotune.training.errors import check_finite
 from cotune.training.example import Example
 from cotune.training.lora import Trainee
-from cotune.training.lora_factors import factors_of, nearest, state_of
+from cotune.training.lora_factors import Factors, factors_of, nearest, state_of
 from cotune.training.merge.choice import merger_of
 from cotune.training.mixing import Plan, exposure_of
 from cotune.training.settings import Lora, Train
@@ -61,7 +62,7 @@ def in_turns(
     that of its rank.
 
     Raises:
-        TrialError: a loss or a gradient is not finite.
+        TrialError: a loss, a gradient or what is merged is not finite.
     """
     merger = merger_of(train.merging)
     if merger is None:
@@ -78,8 +79,15 @@ def in_turns(
             losses += tune(plan, len(losses))
             tuned[name] = factors_of(trainee.state(), scale)
         merged = merger.merge(factors_of(start, scale), tuned, weights)
+        _check(merged, len(losses))
         trainee.load(state_of({module: nearest(whole, lora.rank) for module, whole in merged.items()}))
     return tuple(losses)
+
+
+def _check(merged: Mapping[str, Factors], step: int) -> None:
+    for module, own in merged.items():
+        for weight in (own.down, own.up):
+            check_finite(f"what is merged in {module!r}", float(weight.abs().max()), step)
 
 
 def _rows(drawn: Plan, name: str, train: Train) -> Rows:
