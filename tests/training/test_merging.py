@@ -183,6 +183,33 @@ def test_a_dataset_with_fewer_rows_than_turns_is_not_in_all(random_base):
     assert all(found)
 
 
+def test_a_dataset_that_is_not_in_a_turn_has_changed_nothing(base, monkeypatch):
+    request = Request(Mixture.of({"echo": 9, "group": 1}), 1)
+    evaluate = fine_tune(base, turns(2), budget=Budget(examples=12))
+    first, second = tunings(evaluate.engine.plan(request), turns(2))
+    assert ("group" in first, "group" in second) == (False, True)
+    ends, learn = [], Trainer.learn
+
+    def spied(self, asked, drawn, trainee, *rest):
+        ends.append((trainee.state(), learn(self, asked, drawn, trainee, *rest), trainee.state()))
+        return ends[-1][1]
+
+    monkeypatch.setattr(Trainer, "learn", spied)
+    evaluate.fit(request)
+    after = products(ends[1][0])
+    for name, alone_in_turn in products(ends[0][2]).items():
+        torch.testing.assert_close(after[name], alone_in_turn / 2, atol=1e-6, rtol=1e-4)
+
+
+def test_the_advice_on_rates_is_for_the_steps_of_a_dataset(random_base):
+    def notes(train):
+        warnings = fine_tune(random_base, replace(train, lr=5e-4), budget=Budget(examples=600)).warnings()
+        return [note for note in warnings if note.startswith("Learning rate")]
+
+    assert notes(replace(CHEAP, merging=Merging())) == []  # 100 steps
+    assert "over 50 steps" in notes(CHEAP)[0]
+
+
 def test_progress_goes_from_nothing_to_all_steps_without_a_step_back(random_base):
     told = []
     evaluate = FineTune(
@@ -207,8 +234,8 @@ def test_progress_goes_from_nothing_to_all_steps_without_a_step_back(random_base
         ({"tasks": (GROUP,)}, r"two or more datasets.*the pool has \['group'\]"),
         ({"lora": Lora(method="full")}, "Use method: lora"),
         ({"scoring": Scoring(curve=2)}, "scoring.curve above 0"),
-        ({"train": replace(CHEAP, balancer=Balance("dwa"))}, "balancer 'dwa'"),
-        ({"train": replace(CHEAP, mixing=Mixing("grape"))}, "mixing 'grape'"),
+        ({"train": replace(CHEAP, balancer=Balance("dwa"))}, "train.balancer"),
+        ({"train": replace(CHEAP, mixing=Mixing("grape"))}, "train.mixing"),
         ({"train": replace(CHEAP, curriculum=Curriculum("two_stage"))}, "train.curriculum"),
         ({"train": replace(CHEAP, processes=2)}, "train.processes above 1"),
     ],

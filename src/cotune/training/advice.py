@@ -10,7 +10,7 @@ from cotune.training.engine import Engine
 from cotune.training.errors import TrialError
 from cotune.training.goal import BATCH_TOKENS
 from cotune.training.loop import warmup_steps
-from cotune.training.merge.turns import is_merged, tunings
+from cotune.training.merge.turns import is_merged, steps_of, tunings
 from cotune.training.mix.choice import Mixing
 from cotune.training.mix.choice import needs_of as needs_of_mixer
 from cotune.training.mix.contract import HELD as HELD_BY_MIXERS
@@ -36,13 +36,13 @@ def advice(engine: Engine) -> tuple[str, ...]:
     except TrialError as error:
         return (*notes, str(error))
     plan_notes = (
-        *_steps(drawn, setup),
-        *_turns(drawn, setup),
+        *_rate(_mean_steps(drawn, setup), setup),
+        *(_turns(drawn, setup) if is_merged(drawn, setup.train) else _steps(drawn, setup)),
         *_looks(drawn, setup),
         *_phases(drawn),
         *_shares(drawn, setup),
     )
-    return (*notes, *_rate(len(drawn.batches), setup), *plan_notes)
+    return (*notes, *plan_notes)
 
 
 def rates(steps: int, method: Literal["lora", "full"]) -> tuple[float, float]:
@@ -58,6 +58,12 @@ def rates(steps: int, method: Literal["lora", "full"]) -> tuple[float, float]:
     """
     low, high = LORA_RATES if method == "lora" else FULL_RATES
     return low / sqrt(steps), high / sqrt(max(steps, 100))
+
+
+def _mean_steps(drawn: Plan, setup: Setup) -> int:
+    """Gives the steps of a training; of several that are merged, those of a dataset on average."""
+    datasets = len(drawn.exposure) if is_merged(drawn, setup.train) else 1
+    return round(steps_of(drawn, setup.train) / datasets)
 
 
 def _rate(steps: int, setup: Setup) -> list[str]:
@@ -81,8 +87,6 @@ def _steps(drawn: Plan, setup: Setup) -> list[str]:
 
 def _turns(drawn: Plan, setup: Setup) -> list[str]:
     """Tells of tunings between two merges that are very short, or no longer than their warm-up."""
-    if not is_merged(drawn, setup.train):
-        return []
     found, turns = tunings(drawn, setup.train), setup.train.merging.turns
     steps, name = min((len(plan.batches), name) for plans in found for name, plan in plans.items())
     notes, fewer = [], f"lower train.merging.turns ({turns}), " if turns > 1 else ""

@@ -30,7 +30,9 @@ class Merging:
         if self.turns < 1:
             raise ValueError(f"train.merging.turns is >= 1; got {self.turns}.")
         if merger_of(self) is None and self.turns != 1:
-            raise ValueError(f"train.merging.turns is {self.turns} without a merger; name one, as name: average.")
+            raise ValueError(
+                f"train.merging.turns is {self.turns} without a merger; name one, as name: average, or leave turns out."
+            )
 
     @property
     def is_on(self) -> bool:

@@ -24,8 +24,8 @@ def check_merging(train: Train, lora: Lora, scoring: Scoring, names: Sequence[st
     if lora.method == "full":
         raise ValueError(f"{what} merges adapters; lora.method 'full' trains none. Use method: lora.")
     others = {
-        f"balancer {train.balancer.name!r}": train.balancer.is_on,
-        f"mixing {train.mixing.name!r}": train.mixing.name != FIXED,
+        "train.balancer": train.balancer.is_on,
+        "train.mixing": train.mixing.name != FIXED,
         "train.curriculum": train.curriculum != Curriculum(),
         "train.processes above 1": train.processes > 1,
         "scoring.curve above 0": scoring.curve > 0,

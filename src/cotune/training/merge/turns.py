@@ -37,15 +37,15 @@ def steps_of(drawn: Plan, train: Train) -> int:
 def tunings(drawn: Plan, train: Train) -> Tunings:
     """Gives the plan's rows by turn and dataset, each dataset's in its order, in batches of its own.
 
-    Rows that enter a batch together stay together. A dataset with fewer of these (or rows) than turns is not in all.
+    Rows that enter a batch together stay together. A dataset with fewer of these (or rows) than turns is not in all; a
+    turn without any is none.
     """
-    turns = train.merging.turns
     rows = {name: _rows(drawn, name, train) for name in drawn.exposure}
-    found = [
+    turns = min(train.merging.turns, max(map(len, rows.values())))
+    return [
         {name: _plan(part, train) for name, own in rows.items() if (part := _part(own, turn, turns))}
         for turn in range(turns)
     ]
-    return [plans for plans in found if plans]
 
 
 def in_turns(
@@ -58,8 +58,8 @@ def in_turns(
     """Tunes on a plan and merges, turn by turn, and gives the loss of each step in the order of training.
 
     `tune` trains the trainee on a dataset's part and gives the losses; it is told how many steps were taken before.
-    A dataset's weight is that of what it changed. After each turn the adapter is what was merged, or the nearest to
-    that of its rank.
+    A dataset's weight is that of what it changed; one that is not in a turn has changed nothing. After each turn the
+    adapter is what was merged, or the nearest to that of its rank.
 
     Raises:
         TrialError: a loss, a gradient or what is merged is not finite.
@@ -73,12 +73,13 @@ def in_turns(
     scale = lora.alpha / lora.rank
     for plans in tunings(drawn, train):
         start = trainee.state()
-        tuned = {}
+        began = factors_of(start, scale)
+        tuned = dict.fromkeys(weights, began)
         for name, plan in plans.items():
             trainee.load(start)
             losses += tune(plan, len(losses))
             tuned[name] = factors_of(trainee.state(), scale)
-        merged = merger.merge(factors_of(start, scale), tuned, weights)
+        merged = merger.merge(began, tuned, weights)
         _check(merged, len(losses))
         trainee.load(state_of({module: nearest(whole, lora.rank) for module, whole in merged.items()}))
     return tuple(losses)
