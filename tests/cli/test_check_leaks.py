@@ -46,6 +46,21 @@ def test_a_check_lists_the_leaks_that_it_refuses(pool, cotune):
     assert cotune("check", "study.yaml").code == 0
 
 
+def test_a_dataset_that_loses_most_of_its_rows_is_pointed_out(pool, cotune):
+    rows = (pool / "data" / "animals" / "train.jsonl").read_text().splitlines()
+    dev = pool / "data" / "sounds" / "dev.jsonl"
+    (pool / "data" / "animals" / "train.jsonl").write_text("\n".join(rows[:8]) + "\n")
+
+    def warnings():
+        done = cotune("check", "study.yaml", "--json")
+        assert done.code == 0, done.err
+        return [line for line in json.loads(done.out)["warnings"] if "are left" in line]
+
+    assert warnings() == ["3 of 8 train rows of 'animals' are left; the others stand in dev or test rows."]
+    dev.write_text("\n".join(dev.read_text().splitlines()[:-5]) + "\n")  # without the copies
+    assert warnings() == []
+
+
 def test_a_check_lists_dev_rows_that_stand_in_their_test_split(pool, cotune, refused):
     dev, test = (pool / "data" / "fruits" / f"{split}.jsonl" for split in ("dev", "test"))
     row = json.loads(test.read_text().splitlines()[0])

@@ -1,5 +1,7 @@
 """Options of `cotune run` that say how datasets are trained together take effect in its trials and are kept."""
 
+import re
+
 import pytest
 import yaml
 from programs import PAIR, write_pair
@@ -52,7 +54,7 @@ def test_curriculum_is_that_of_the_trials(run, tmp_path):
 
 
 def test_merging_is_that_of_the_trials(run, tmp_path):
-    """The losses of the steps are those of one dataset after the other."""
+    """The rows are the same and the losses of the steps are not; the folder that is kept goes on as it was run."""
     trial, settings, kept = run("--merging", "average", "train.merging.turns=2")
     assert settings["merging"]["name"] == kept["merging"]["name"] == "average"
     assert settings["merging"]["turns"] == kept["merging"]["turns"] == 2
@@ -61,3 +63,17 @@ def test_merging_is_that_of_the_trials(run, tmp_path):
     assert "merging" not in other
     assert trial.train_loss != plain.train_loss
     assert trial.exposure == plain.exposure
+
+
+def test_a_merged_study_goes_on_by_what_status_says_and_its_adapter_is_told_as_merged(run, cotune, tmp_path):
+    run("--merging", "average", "train.merging.turns=2")
+    said = cotune("status", "options.yaml", "--runs", tmp_path).out
+    command = re.search(r"or cotune (run .+) to go on", said).group(1)
+    done = cotune(*command.split(), "--in-process", "--json")
+    assert done.code == 0, done.err
+    assert "fine-tunings are used" in done.out
+    best = tmp_path / "best"
+    done = cotune("train", "options.yaml", "--runs", tmp_path, "--mix", ",".join(PAIR), "--out", best, "--single")
+    assert done.code == 0, done.err
+    cards = [(best / place / "README.md").read_text() for place in (".", f"single/{PAIR[0]}")]
+    assert ["merged (average in 2 turns) out of" in card for card in cards] == [True, False]

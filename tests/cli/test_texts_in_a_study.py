@@ -54,6 +54,7 @@ def test_a_mixture_with_texts_is_scored_on_what_has_a_metric(study, cotune, refu
         (("check", "study.yaml", "--target", "words"), "Dataset 'words': A text dataset has no metric"),
         (("check", "study.yaml", "keep.words=0.1"), "Dataset 'words': A text dataset has no metric"),
         (("run", "study.yaml", "scoring.metric_for=[words]"), "Dataset 'words': A text dataset has no metric"),
+        (("exhaust", "study.yaml", "--out", "made"), "['words'] are unlabelled texts, which have none. Leave them out"),
         (("run", "study.yaml", "train.loss=contrastive"), "Give it another loss: train.overrides.words.loss"),
         (("check", "study.yaml", "datasets.words.metric=accuracy"), "Dataset 'words': A text dataset has no metric"),
         (
@@ -71,7 +72,7 @@ def test_what_needs_answers_refuses_texts_in_one_line(study, refused, words, sai
     assert not (study / "made").exists()
 
 
-def test_init_lists_texts_of_a_folder_that_says_so(study, cotune):
+def test_init_lists_texts_of_a_folder_that_says_so(study, cotune, refused):
     (study / "pool" / "words").mkdir(parents=True)
     (study / "pool" / "words" / "dataset.json").write_text('{"task": "text"}')
     (study / "pool" / "animals").symlink_to(study / "data" / "animals")
@@ -80,3 +81,5 @@ def test_init_lists_texts_of_a_folder_that_says_so(study, cotune):
     done = cotune("init", "--pool", "pool", "--target", "animals", "--json")
     assert done.code == 0, done.err
     assert [one["kind"] for one in json.loads(done.out)["datasets"]] == ["classification", "text"]
+    said = "A text dataset has no metric and is scored by its loss alone: leave it out of targets"
+    assert said in refused("init", "--pool", "pool", "--target", "words")

@@ -57,6 +57,13 @@ def test_any_name_survives_the_head_and_stays_text_in_the_body(tested: Report, n
     assert "<script>" not in rest[end:].replace("\\<", "&lt;")
 
 
+def test_a_merged_adapter_is_told_as_one(tested: Report) -> None:
+    plain = model_card(tested, artefact(tested))
+    merged = model_card(tested, artefact(tested, merging="average in 3 turns"))
+    assert "An adapter for org/model, fine-tuned on a mixture of datasets that cotune chose" in plain
+    assert "merged (average in 3 turns) out of one for each dataset of a mixture of datasets that" in merged
+
+
 def test_mixture_scores_training_and_caveats_are_told(tested: Report) -> None:
     card = model_card(tested, artefact(tested))
     assert "| a | 1 | 50.0% | 6,000 | 1.20 | MIT |" in card

@@ -20,7 +20,7 @@ def read(write_lines: WriteLines, rows: list[dict[str, object]], **keys: object)
 
 
 def test_a_text_is_its_own_answer_and_the_rest_of_its_row_is_not_read(write_lines: WriteLines) -> None:
-    task = read(write_lines, [{**row, "label": {"no": "label"}} for row in ROWS], kind="text", labels=("a", "b"))
+    task = read(write_lines, [{**row, "label": {"no": "label"}} for row in ROWS], kind="text")
     rows = [row for part in task.rows.values() for row in part]
     assert {row.answer for row in rows} == {f"the {word} is in the tall grass" for word in WORDS}
     assert all(row.fields == {"text": row.answer} for row in rows)
@@ -65,6 +65,8 @@ def test_a_folder_may_say_that_its_rows_are_texts(write_lines: WriteLines) -> No
     [
         ({"metric": "rouge_l"}, "own': A text dataset has no metric and is scored by its loss alone"),
         ({"template": {"prompt": "{text}"}}, "own': a text is trained on as it stands, without a template"),
+        ({"labels": ("a", "b")}, "own': a text has no labels and no roles; leave them out"),
+        ({"roles": ("agent",)}, "own': a text has no labels and no roles; leave them out"),
     ],
 )
 def test_what_a_text_cannot_have_is_refused(write_lines: WriteLines, keys: dict[str, object], words: str) -> None:

@@ -12,6 +12,7 @@ from cotune.journal import read_journal
 from cotune.problem import Problem
 from cotune.reporting import Artefact, FinalScore, Report, build_report, model_card
 from cotune.study.versions import version_of
+from cotune.training import Merging
 from cotune.training.embedded import shown_name
 from cotune.verdict.wording import title
 
@@ -47,6 +48,13 @@ def budget_words(config: StudyConfig) -> str:
     return f"{config.budget.amount:,g} {config.budget.kind}"
 
 
+def merging_words(chosen: Merging) -> str:
+    """Gives in words how datasets are merged; "" where they are trained together."""
+    if not chosen.is_on:
+        return ""
+    return chosen.name if chosen.turns == 1 else f"{chosen.name} in {chosen.turns} turns"
+
+
 def _searched(opened: Opened, problem: Problem, settings: Mapping[str, object]) -> Report:
     view = read_journal(opened.folder)
     return build_report(
@@ -73,4 +81,5 @@ def _artefact(config: StudyConfig, problem: Problem, adapter: "Adapter", name: s
         versions={package: version_of(package) or "unknown" for package in PACKAGES},
         method=adapter.lora.method,
         balancing=adapter.balancing,
+        merging=merging_words(config.train.merging) if len(mixture) > 1 else "",
     )

@@ -42,15 +42,17 @@ def exhaust(
     from cotune.cli.left import parse_seeds
     from cotune.cli.opening import open_study
     from cotune.cli.stages import load_problem
-    from cotune.cli.tabulating import Tabulation, exhaustive
+    from cotune.cli.tabulating import Tabulation, check_scored, exhaustive
 
     changes = [*(overrides or ()), f"scoring.curve={curve}", *([f"search.batch={batch}"] if batch else [])]
     opened = exhaustive(open_study(study, changes, runs=runs))
     options = ["exhaust", str(study), "--out", str(out), "--seeds", seeds, "--curve", str(curve)]
     options += ["--batch", str(batch)] if batch else []
+    problem = load_problem(opened, data=data, quiet=as_json)
+    check_scored(problem)
     work = Tabulation(
         opened,
-        load_problem(opened, data=data, quiet=as_json),
+        problem,
         again(options, overrides or (), {"--data": [data], "--runs": [runs], "--reuse": reuse or []}),
         parse_seeds(seeds),
         out,

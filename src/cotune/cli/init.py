@@ -52,10 +52,14 @@ def init(
     from cotune.config.pool import load_entries, pool_entries
     from cotune.problem import Problem
     from cotune.strict_yaml import parse_yaml
+    from cotune.tasks.metrics import check_metric
 
     entries = pool_entries(pool)
     base = pool if pool.is_dir() else pool.parent
     problem = Problem(load_entries(entries, base), target)
+    for task in problem.tasks:
+        if task.name in target:
+            check_metric(task.kind, task.metric)
     start = (out or Path("study.yaml")).absolute().parent
     text = TEMPLATE.format(
         goal=" and ".join(target),

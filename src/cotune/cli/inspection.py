@@ -115,7 +115,8 @@ def inspect(opened: Opened, *, data: Path | None, cache: Path, measure: bool, te
         problem = build_problem(config, without_leaks(loaded, config.leaks, leaks))
     except ValueError as error:  # the leaks that a run would refuse are what a check is there to list
         return replace(found, errors=(str(error),))
-    found = replace(found, warnings=tuple(_data_warnings(problem, config.scoring.dev_rows)))
+    warnings = (*_thinned(loaded, problem.tasks), *_data_warnings(problem, config.scoring.dev_rows))
+    found = replace(found, warnings=warnings)
     factory = evaluation(config, problem.tasks, folder=opened.base, cache=cache)
     if isinstance(factory, OwnEvaluation):
         factory()
@@ -163,6 +164,14 @@ def _held_out_lines(tasks: Iterable[Task]) -> Iterator[str]:
         shared = shared_with_test(task.rows)
         if shared:
             yield f"{len(shared)} dev rows of {task.name} stand in its own test, as {shared[0]}"
+
+
+def _thinned(loaded: Iterable[Task], kept: Iterable[Task]) -> Iterator[str]:
+    """Yields a line for each dataset that loses most of its train rows because they leak."""
+    for whole, left in zip(loaded, kept, strict=True):
+        before, after = (len(task.rows.get("train", ())) for task in (whole, left))
+        if 2 * after < before:
+            yield f"{after} of {before} train rows of {whole.name!r} are left; the others stand in dev or test rows."
 
 
 def _data_warnings(problem: Problem, dev_rows: int | None) -> Iterator[str]:

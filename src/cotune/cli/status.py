@@ -55,5 +55,5 @@ def status(study: StudyFile, *, runs: RunsFolder = None, as_json: AsJson = False
     if facts["stopped"]:
         print_text(f"The last run was stopped by: {facts['stopped']}.")
     if steps or not facts["failed"]:
-        print_text(f"Next: cotune report {study}, or cotune run {study} to go on.")
+        print_text(f"Next: cotune report {study}, or cotune run {opened.folder} to go on.")
     return None

@@ -43,6 +43,20 @@ def exhaustive(opened: Opened) -> Opened:
     return replace(opened, config=config, folder=opened.folder.with_name(name))
 
 
+def check_scored(problem: Problem) -> None:
+    """Checks that every dataset can be a target of the table.
+
+    Raises:
+        ValueError: one is of texts, which have no metric.
+    """
+    texts = [task.name for task in problem.tasks if task.kind == "text"]
+    if texts:
+        raise ValueError(
+            f"A table scores every dataset in turn by its metric, and {texts} are unlabelled texts, which have none. "
+            "Leave them out of the pool for cotune exhaust."
+        )
+
+
 @dataclass(frozen=True)
 class Tabulation:
     """One call of `cotune exhaust`; `again` is the command that goes on."""

@@ -26,7 +26,7 @@ class Artefact:
     `label` is its mixture's name in the report's test scores, `budget` words such as "200,000 tokens", `exposure` what
     was trained of each dataset, `base_model` the hub id (or name) of the model that the adapter belongs to. Who chose
     the mixture is `chosen_by`; `dev` are the scores of a mixture of the user's choice, which is not tested. `balancing`
-    is what a balancer did, if one did anything.
+    is what a balancer did, if one did anything, `merging` says in words how datasets were merged, if they were.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Artefact:
     method: Literal["lora", "full"] = "lora"
     dev: tuple[FinalScore, ...] = ()
     balancing: Balancing | None = None
+    merging: str = ""
 
     @property
     def noun(self) -> str:
@@ -73,10 +74,11 @@ def model_card(report: Report, artefact: Artefact) -> str:
 def _introduction(report: Report, artefact: Artefact) -> str:
     base = escape(artefact.base_model)
     what = f"An adapter for {base}, " if artefact.method == "lora" else f"A copy of {base}, its weights "
+    how = f"merged ({artefact.merging}) out of one for each dataset of" if artefact.merging else "fine-tuned on"
     if artefact.chosen_by == "user":
-        return f"{what}fine-tuned on a mixture of datasets that its user chose."
+        return f"{what}{how} a mixture of datasets that its user chose."
     targets = escape(", ".join(report.targets))
-    return f"{what}fine-tuned on a mixture of datasets that cotune chose among {len(report.datasets)} for {targets}."
+    return f"{what}{how} a mixture of datasets that cotune chose among {len(report.datasets)} for {targets}."
 
 
 def _why(report: Report, artefact: Artefact) -> str:

@@ -107,8 +107,14 @@ def _reader(spec: DatasetSpec, source: Source) -> Reader:
 
 
 def _listed(spec: DatasetSpec, source: Source, reader: Reader) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Gives the labels and roles that a dataset is said to have; a text has none, whatever its folder says."""
+    """Gives the labels and roles that a dataset is said to have; a text has none, whatever its folder says.
+
+    Raises:
+        ValueError: they are said of a text.
+    """
     if reader.kind == "text":
+        if spec.labels or spec.roles:
+            raise ValueError("a text has no labels and no roles; leave them out, or name the kind that has them")
         return (), ()
     return spec.labels or source.labels, spec.roles or source.roles
 

@@ -92,8 +92,8 @@ def _turns(drawn: Plan, setup: Setup) -> list[str]:
     notes, fewer = [], f"lower train.merging.turns ({turns}), " if turns > 1 else ""
     if steps < FEW_STEPS:
         notes.append(
-            f"Merging tunes {name!r} for {steps} optimizer steps in a turn; {fewer}raise the budget or lower "
-            "train.batch_tokens."
+            f"Merging tunes {name!r} for {steps} optimizer step{'s' * (steps != 1)} in a turn; {fewer}raise the budget "
+            "or lower train.batch_tokens."
         )
     if warmup_steps(steps, setup.train) >= steps:
         notes.append(f"The warm-up takes all of the {steps} steps in which merging tunes {name!r}; lower train.warmup.")

@@ -28,7 +28,7 @@ def check_merging(train: Train, lora: Lora, scoring: Scoring, names: Sequence[st
         "train.mixing": train.mixing.name != FIXED,
         "train.curriculum": train.curriculum != Curriculum(),
         "train.processes above 1": train.processes > 1,
-        "scoring.curve above 0": scoring.curve > 0,
+        "scoring.curve above 0 (for cotune exhaust: --curve 0)": scoring.curve > 0,
     }
     other = next((name for name, is_on in others.items() if is_on), None)
     if other:
