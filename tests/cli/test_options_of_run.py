@@ -65,7 +65,7 @@ def test_merging_is_that_of_the_trials(run, tmp_path):
     assert trial.exposure == plain.exposure
 
 
-def test_a_merged_study_goes_on_by_what_status_says_and_its_adapter_is_told_as_merged(run, cotune, tmp_path):
+def test_a_merged_study_goes_on_by_what_status_says_and_its_adapter_is_told_as_merged(run, cotune, refused, tmp_path):
     run("--merging", "average", "train.merging.turns=2")
     said = cotune("status", "options.yaml", "--runs", tmp_path).out
     command = re.search(r"or cotune (run .+) to go on", said).group(1)
@@ -77,3 +77,8 @@ def test_a_merged_study_goes_on_by_what_status_says_and_its_adapter_is_told_as_m
     assert done.code == 0, done.err
     cards = [(best / place / "README.md").read_text() for place in (".", f"single/{PAIR[0]}")]
     assert ["merged (average in 2 turns) out of" in card for card in cards] == [True, False]
+    other = ("train", "options.yaml", "--runs", tmp_path, "--mix", ",".join(PAIR), "--out", "no", "--dry-run")
+    assert cotune(*other, "train.merging.options.scale=2").code == 0  # which the file alone would refuse
+    assert "has no option 'scala'" in refused(*other, "train.merging.options.scala=2")
+    (tmp_path / "options").rename(tmp_path / "before")
+    assert "Merger 'none' has no options" in refused(*other, "train.merging.options.scale=2")

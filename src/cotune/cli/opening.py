@@ -72,7 +72,12 @@ def open_run(study: Path, overrides: Sequence[str] = (), *, runs: Path | None = 
         FileNotFoundError: there is no such study.
         ValueError: the file or an override breaks a rule.
     """
-    opened = open_study(study, overrides, runs=runs)
+    try:
+        opened = open_study(study, overrides, runs=runs)
+    except ValueError:  # overrides of what was run need not suit what the file says
+        opened = open_study(study, runs=runs)
+        if study.is_dir() or not (opened.folder / SAVED).is_file():
+            raise
     kept = opened.folder / SAVED
     if study.is_dir() or not kept.is_file():
         return opened
